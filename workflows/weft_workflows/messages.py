@@ -1,0 +1,118 @@
+"""What crosses the boundary between a run and whoever starts, steers or executes it. Plain data, no behaviour.
+
+All of these travel as JSON payloads through Temporal: arguments and results of `RunWorkflow`, of its queries and updates,
+and of the activities that carry out steps.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: The registered name of the run's workflow type.
+RUN_WORKFLOW = "WeftRun"
+#: The task queue where workers of both roles listen unless told otherwise.
+DEFAULT_TASK_QUEUE = "weft"
+
+RunStatus = Literal["running", "completed", "failed", "parked", "cancelled", "denied"]
+StepState = Literal["scheduled", "running", "completed", "failed", "cancelled", "parked"]
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunOptions(_Message):
+    """Settings of one run."""
+
+    #: Attempts of each step after transient failures; None leaves it to each tool.
+    attempts: int | None = Field(None, ge=1)
+    #: Task queue of the activity workers; None is the workflow's own.
+    activity_task_queue: str | None = None
+    #: How the run was asked for, shown in the UI: the objective's words or the file's name.
+    objective: str = ""
+    #: What `--tools` was, so that `resume` can load the same ones.
+    tool_sources: tuple[str, ...] = ()
+
+
+class RunInput(_Message):
+    """The argument of `RunWorkflow.run`. `plan` is the plan's canonical JSON."""
+
+    plan: str
+    plan_id: str
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    options: RunOptions = RunOptions()
+
+
+class RunError(_Message):
+    """An uncaught error of the orchestration. `line` is a line of its source, 0 where unknown."""
+
+    type: str
+    message: str
+    line: int = 0
+    step: str = ""
+    traceback: str = ""
+
+
+class RunResult(_Message):
+    """The result of `RunWorkflow.run` for completed runs; failed ones carry the same as details of their failure."""
+
+    status: RunStatus
+    result: Any = None
+    stdout: str = ""
+    steps: int = 0
+    reused: int = 0
+    error: RunError | None = None
+
+
+class ParkedStep(_Message):
+    """Why a step waits for a person, and what that person can say."""
+
+    step: str
+    reason: Literal["ambiguous", "retries-spent", "evaluator-died"]
+    message: str
+    line: int = 0
+
+
+class StepRow(_Message):
+    """One row of the query `steps`. Times are Unix seconds."""
+
+    id: str
+    tool: str
+    line: int
+    state: StepState
+    started: float
+    ended: float | None = None
+    arguments: Any = None
+    error: str | None = None
+    title: str = ""
+
+
+class RunView(_Message):
+    """The answer of the query `status`."""
+
+    run_id: str
+    plan_id: str
+    status: RunStatus
+    steps_done: int
+    steps_running: int
+    parked: tuple[ParkedStep, ...] = ()
+    lines: tuple[int, ...] = ()
+
+
+class Decision(_Message):
+    """The argument of the Update `decide`: what a person says of a parked step."""
+
+    step: str
+    action: Literal["retry", "skip", "fail"]
+    value: Any = None
+    decision_id: str = ""
+
+
+class StepAddress(_Message):
+    """Where a step stands, for the tool's own code (`weft_activities.current_step`)."""
+
+    run_id: str
+    step_id: str
+    idempotency_key: str
