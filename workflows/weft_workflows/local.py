@@ -1,0 +1,413 @@
+"""The in-memory driver: carries out a machine's commands on asyncio, for tests and dry runs.
+
+What always holds: the machine gets one event at a time, in the order in which things happened; retries and
+failures follow the rules of durable runs, except that nothing parks: with nobody to ask and nothing kept, a
+failure whose retries are spent goes to the program, and a `write` that was cut off is a failure too. This
+file knows no Temporal and nothing of graphs; it only moves messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field, is_dataclass
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from weft_compiler.plan import Plan
+from weft_compiler.tool_spec import RetrySpec, ToolSpec
+
+from weft_workflows.clocks import Alarm, Clock, RealClock, VirtualClock
+from weft_workflows.failures import Failure, describe
+from weft_workflows.machine import protocol as p
+from weft_workflows.messages import RunError, RunStatus
+
+#: Where virtual time begins unless told otherwise: 2026-01-01T00:00:00Z.
+VIRTUAL_EPOCH = 1_767_225_600.0
+
+
+class MachineLike(Protocol):
+    """What the driver needs of a machine."""
+
+    def deliver(self, event: bytes) -> bytes: ...
+
+
+#: Starts a machine with the encoded `Start` message; gives it and its first commands.
+StartMachine = Callable[[bytes], tuple[MachineLike, bytes]]
+
+
+@dataclass
+class StepInfo:
+    """What a tool's caller may know of the step, and its way to let the run's time pass."""
+
+    run_id: str
+    step: str
+    spec: ToolSpec
+    line: int
+    attempt: int
+    _driver: _Driver = field(repr=False)
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits `seconds` of the run's time: real seconds, or none at all where time is virtual."""
+        await self._driver.rest(self.step, seconds)
+
+
+#: Runs a tool: name, arguments, where it stands. Returns a JSON-able result or raises the tool's exception or
+#: a `Failure`.
+CallTool = Callable[[str, dict[str, Any], StepInfo], Awaitable[Any]]
+
+
+@dataclass
+class LocalStep:
+    """One step of a finished run. Times are seconds since the run's start."""
+
+    id: str
+    tool: str
+    arguments: dict[str, Any]
+    line: int
+    started: float
+    outcome: Literal["completed", "failed", "cancelled"] = "cancelled"
+    value: Any = None
+    error: Failure | None = None
+    ended: float | None = None
+    attempts: int = 0
+
+
+@dataclass
+class LocalRun:
+    """How a run in memory ended. `steps` are in the order in which the program called them."""
+
+    status: RunStatus
+    result: Any
+    stdout: str
+    steps: list[LocalStep]
+    error: RunError | None
+    elapsed: float
+
+
+async def run_plan(
+    plan: Plan,
+    inputs: dict[str, Any],
+    call: CallTool,
+    *,
+    in_host: bool = False,
+    clock: Literal["real", "virtual"] = "real",
+    run_id: str = "local",
+    seed: int = 0,
+    now: float | None = None,
+    attempts: int | None = None,
+    describe_failure: Callable[[BaseException], Failure] = describe,
+    on_command: Callable[[p.Command], None] | None = None,
+    on_event: Callable[[p.Event], None] | None = None,
+    cancel: asyncio.Event | None = None,
+    machine: StartMachine | None = None,
+) -> LocalRun:
+    """Runs a plan to its end and tells how it went; exceptions of the orchestration are part of the answer.
+
+    `in_host` puts the machine into a host process. `attempts` replaces the tools' own number of attempts
+    after transient failures. `now` is the Unix time at the start. `cancel`, once set, cancels the run as a
+    person would. `machine` starts a machine other than the usual one.
+    """
+    driver = _Driver(plan, call, describe_failure, attempts, run_id, on_command, on_event)
+    driver.begin(VirtualClock() if clock == "virtual" else RealClock(), now, clock)
+    start = p.Start(plan.canonical_json(), to_json(inputs), run_id, seed, driver.now())
+    close: Callable[[], None] | None = None
+    if machine is None:
+        machine, close = _host_machine(run_id) if in_host else (_own_machine, None)
+    try:
+        return await driver.run(machine, start, cancel)
+    finally:
+        await driver.end()
+        if close is not None:
+            close()
+
+
+def to_json(value: Any) -> str:
+    """The JSON text of a result or of inputs. Raises TypeError or ValueError for what has none."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+class _Driver:
+    """One run: its machine, the steps and timers in flight, and the events that wait to be delivered."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        call: CallTool,
+        describe_failure: Callable[[BaseException], Failure],
+        attempts: int | None,
+        run_id: str,
+        on_command: Callable[[p.Command], None] | None,
+        on_event: Callable[[p.Event], None] | None,
+    ) -> None:
+        self._specs = {spec.name: spec for spec in plan.tools}
+        self._call = call
+        self._describe = describe_failure
+        self._attempts = attempts
+        self._run_id = run_id
+        self._on_command = on_command or _ignore
+        self._on_event = on_event or _ignore
+        self._events: deque[tuple[str, p.Event]] = deque()
+        #: Steps and timers that the program waits for; an event of any other has been overtaken by its
+        #: cancelling.
+        self._awaited: set[str] = set()
+        self._rests: dict[str, list[Callable[[], None]]] = {}
+        self._stirred = asyncio.Event()
+        self._steps: dict[str, LocalStep] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._timers: dict[str, Alarm] = {}
+        #: Steps that run and do not rest on the clock; virtual time moves only at zero.
+        self._busy = 0
+        self._stdout: list[str] = []
+        self._end: p.Finish | p.Fail | None = None
+
+    def begin(self, clock: Clock, now: float | None, kind: Literal["real", "virtual"]) -> None:
+        self._clock = clock
+        self._virtual = kind == "virtual"
+        self._epoch = now if now is not None else VIRTUAL_EPOCH if self._virtual else time.time()
+
+    def now(self) -> float:
+        return self._epoch + self._clock.elapsed()
+
+    async def run(self, machine: StartMachine, start: p.Start, cancel: asyncio.Event | None) -> LocalRun:
+        watcher = asyncio.create_task(self._watch(cancel)) if cancel is not None else None
+        try:
+            self._machine, commands = machine(p.to_bytes([start]))
+            self._perform(commands)
+            while self._end is None:
+                event = await self._next()
+                self._on_event(event)
+                self._perform(self._machine.deliver(p.to_bytes([event])))
+        except _Stuck:
+            self._end = p.Fail("Deadlock", "the program waits for something that can no longer happen", 0)
+        finally:
+            if watcher is not None:
+                watcher.cancel()
+        return self._outcome()
+
+    async def end(self) -> None:
+        """Cancels what is still in flight and waits until it has stopped."""
+        for alarm in self._timers.values():
+            alarm.cancel()
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def rest(self, step: str, seconds: float) -> None:
+        """Lets a step rest on the clock: while all rest, virtual time moves."""
+        over = asyncio.get_running_loop().create_future()
+        awake = False
+
+        def wake() -> None:
+            # Counted as busy from the alarm itself, so that time cannot move before the step has come to run.
+            nonlocal awake
+            self._busy += not awake
+            awake = True
+            if not over.done():
+                over.set_result(None)
+
+        alarm = self._clock.call_at(self._clock.elapsed() + seconds, wake)
+        rests = self._rests.setdefault(step, [])
+        rests.append(wake)
+        self._busy -= 1
+        self._stirred.set()
+        try:
+            await over
+        finally:
+            alarm.cancel()
+            wake()
+            rests.remove(wake)
+
+    def _interrupt(self, step: str, task: asyncio.Task[None]) -> None:
+        """Cancels a step; what rests is awake at once, so that time stands still until it has cleaned up."""
+        for wake in self._rests.get(step, ()):
+            wake()
+        task.cancel()
+
+    async def _watch(self, cancel: asyncio.Event) -> None:
+        await cancel.wait()
+        self._put("", p.CancelRun(self.now()))
+
+    def _put(self, source: str, event: p.Event) -> None:
+        self._events.append((source, event))
+        self._stirred.set()
+
+    async def _next(self) -> p.Event:
+        """The next thing that happened."""
+        while True:
+            while self._events:
+                source, event = self._events.popleft()
+                if not source or source in self._awaited:
+                    self._awaited.discard(source)
+                    return event
+            if not self._awaited:
+                raise _Stuck
+            if not (self._virtual and self._busy == 0 and self._clock.advance()):
+                self._stirred.clear()
+                await self._stirred.wait()
+
+    def _perform(self, commands: bytes) -> None:
+        for command in p.from_bytes(commands):
+            self._on_command(command)
+            match command:
+                case p.CallTool():
+                    self._start_step(command)
+                case p.StartTimer():
+                    self._start_timer(command)
+                case p.CancelStep(step):
+                    if (task := self._tasks.pop(step, None)) is not None:
+                        self._steps[step].ended = self._clock.elapsed()
+                        self._interrupt(step, task)
+                    self._awaited.discard(step)
+                case p.CancelTimer(timer):
+                    if (alarm := self._timers.pop(timer, None)) is not None:
+                        alarm.cancel()
+                    self._awaited.discard(timer)
+                case p.Output(text):
+                    self._stdout.append(text)
+                case p.Finish() | p.Fail():
+                    self._end = command
+                case _:
+                    raise TypeError(f"the machine gave an unknown command: {command!r}")
+
+    def _start_timer(self, command: p.StartTimer) -> None:
+        self._awaited.add(command.timer)
+
+        def fire() -> None:
+            del self._timers[command.timer]
+            self._put(command.timer, p.TimerFired(command.timer, self.now()))
+
+        when = self._clock.elapsed() + command.seconds if self._virtual else command.deadline - self._epoch
+        self._timers[command.timer] = self._clock.call_at(when, fire)
+
+    def _start_step(self, command: p.CallTool) -> None:
+        step = LocalStep(
+            command.step, command.tool, json.loads(command.arguments), command.line, self._clock.elapsed()
+        )
+        self._steps[command.step] = step
+        self._awaited.add(step.id)
+        self._busy += 1
+        self._tasks[command.step] = asyncio.create_task(self._run_step(step))
+
+    async def _run_step(self, step: LocalStep) -> None:
+        try:
+            value = to_json(await self._attempts_of(step))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - a tool may raise anything; it is its answer
+            self._finish_step(step, error=self._describe(error))
+        else:
+            self._finish_step(step, value=value)
+        finally:
+            self._busy -= 1
+            self._stirred.set()
+
+    async def _attempts_of(self, step: LocalStep) -> Any:
+        """Calls the tool until it answers, under the tool's retry policy."""
+        spec = self._specs[step.tool]
+        limit = self._attempts or spec.retry.max_attempts
+        while True:
+            step.attempts += 1
+            try:
+                return await self._attempt(step, spec)
+            except Exception as error:
+                failure = self._describe(error)
+                if not failure.transient or step.attempts >= limit:
+                    raise
+            await self.rest(step.id, delay_after(spec.retry, step.attempts))
+
+    async def _attempt(self, step: LocalStep, spec: ToolSpec) -> Any:
+        task, expired = asyncio.current_task(), False
+        assert task is not None
+
+        def expire() -> None:
+            nonlocal expired
+            expired = True
+            self._interrupt(step.id, task)
+
+        alarm = self._clock.call_at(self._clock.elapsed() + spec.timeout, expire)
+        try:
+            info = StepInfo(self._run_id, step.id, spec, step.line, step.attempts, self)
+            return await self._call(step.tool, step.arguments, info)
+        except asyncio.CancelledError:
+            if expired and task.uncancel() == 0:
+                raise TimeoutError(f"{step.tool} took longer than {spec.timeout:g} s") from None
+            raise
+        finally:
+            alarm.cancel()
+
+    def _finish_step(self, step: LocalStep, value: str = "", error: Failure | None = None) -> None:
+        if self._tasks.pop(step.id, None) is None:
+            return  # cancelled: its late answer is nobody's
+        step.ended = self._clock.elapsed()
+        if error is None:
+            step.outcome, step.value = "completed", json.loads(value)
+            self._put(step.id, p.StepSucceeded(step.id, value, self.now()))
+            return
+        step.outcome, step.error = "failed", error
+        arguments = to_json(error.arguments)
+        self._put(
+            step.id, p.StepFailed(step.id, error.type, error.message, arguments, error.base_type, self.now())
+        )
+
+    def _outcome(self) -> LocalRun:
+        steps, stdout = list(self._steps.values()), "".join(self._stdout)
+        match self._end:
+            case p.Finish(result):
+                return LocalRun("completed", json.loads(result), stdout, steps, None, self._clock.elapsed())
+            case p.Fail() as fail:
+                status: RunStatus = "cancelled" if fail.cancelled else "failed"
+                error = RunError(
+                    type=fail.type,
+                    message=fail.message,
+                    line=fail.line,
+                    step=fail.step,
+                    traceback=fail.traceback,
+                )
+                return LocalRun(status, None, stdout, steps, error, self._clock.elapsed())
+            case None:
+                raise RuntimeError("the run was left before its end")
+
+
+class _Stuck(Exception):
+    """Nothing is in flight that could wake the program."""
+
+
+def delay_after(retry: RetrySpec, attempt: int) -> float:
+    """Seconds between an attempt (from 1) and the next one."""
+    return min(retry.initial_interval * retry.backoff ** (attempt - 1), retry.max_interval)
+
+
+def _own_machine(start: bytes) -> tuple[MachineLike, bytes]:
+    from weft_workflows.machine.machine import Machine
+
+    return Machine.start(start, _ignore)
+
+
+def _host_machine(run_id: str) -> tuple[StartMachine, Callable[[], None]]:
+    from weft_workflows.host.pool import HostPool
+
+    pool = HostPool(size=1)
+    return (lambda start: pool.start(run_id, start)), pool.close
+
+
+def _ignore(_: Any) -> None:
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """What `json` calls for values that it does not know; the same conversions as for arguments of steps."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset)):
+        return list(value)
+    if isinstance(value, (Decimal, UUID)):
+        return str(value)
+    raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
