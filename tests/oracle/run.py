@@ -1,0 +1,125 @@
+"""Runs an orchestration in plain CPython, on a virtual clock, with fake tools: what any other way of
+running it must equal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import warnings
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from unittest import mock
+
+from tests.oracle.clock import Clock, VirtualLoop
+from tests.oracle.fakes import Arguments, FakeTool, ToolCall, World, as_function
+from tests.oracle.script import Script, prepare
+from tests.oracle.values import to_json_value
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended. `result` is a JSON value, None where it failed; `error` is the exception's type and
+    message.
+    """
+
+    result: Any = None
+    stdout: str = ""
+    error: tuple[str, str] | None = None
+    calls: tuple[ToolCall, ...] = ()
+    #: Virtual seconds at the end.
+    ended: float = 0.0
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        if self.error is None:
+            yield f"result: {json.dumps(self.result, ensure_ascii=False)}"
+        else:
+            yield f"error: {': '.join(self.error)}"
+        if self.stdout:
+            yield "output:" if self.stdout.endswith("\n") else "output, without a newline at its end:"
+            yield from (f"  {line}".rstrip() for line in self.stdout.removesuffix("\n").split("\n"))
+        if self.calls:
+            yield "steps:"
+            yield from (f"  {call}" for call in self.calls)
+        yield f"ended: {self.ended:g}"
+
+
+def run_cpython(
+    source: str,
+    tools: Mapping[str, FakeTool],
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    modules: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """The outcome under CPython. `modules` are bound before the script runs, as scripts that import nothing
+    expect.
+
+    Raises SyntaxError for what is no Python; exceptions of the script are part of the outcome.
+    """
+    script = prepare(source, tools)
+    run = _Run(World(tools), dict(inputs or {}))
+    with _as_asyncio_run(run.loop_run), contextlib.redirect_stdout(run.stdout), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return run.outcome(script, dict(modules or {}))
+
+
+@dataclass
+class _Run:
+    world: World
+    inputs: dict[str, Any]
+    clock: Clock = field(default_factory=Clock)
+    calls: list[ToolCall] = field(default_factory=list)
+    stdout: io.StringIO = field(default_factory=io.StringIO)
+
+    def outcome(self, script: Script, namespace: dict[str, Any]) -> Outcome:
+        namespace |= self._tools() | {"__name__": "__main__", script.inputs_name: self.inputs}
+        if script.entry is None:
+            namespace |= self.inputs
+        exec(script.code, namespace)
+        result: Any = None
+        error: tuple[str, str] | None = None
+        try:
+            value = namespace[script.name]()
+            result = to_json_value(self.loop_run(value) if script.is_async else value)
+        except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001  (part of the outcome)
+            error = (type(failure).__name__, str(failure))
+        ended = round(self.clock.now, 6)
+        return Outcome(result, self.stdout.getvalue(), error, tuple(self.calls), ended)
+
+    def loop_run(self, main: Any, *, debug: bool | None = None) -> Any:
+        """`asyncio.run` on the run's clock."""
+        with asyncio.Runner(debug=debug, loop_factory=lambda: VirtualLoop(self.clock)) as runner:
+            return runner.run(main)
+
+    def _tools(self) -> dict[str, Callable[..., Any]]:
+        return {name: as_function(tool.spec, self._call(tool)) for name, tool in self.world.tools.items()}
+
+    def _call(self, tool: FakeTool) -> Callable[[Arguments], Awaitable[Any]]:
+        async def call(arguments: Arguments) -> Any:
+            self.calls.append(ToolCall.of(self.clock.now, tool.spec, arguments))
+            return await self.world.perform(tool.spec.name, arguments, _rest)
+
+        return call
+
+
+async def _rest(seconds: float) -> None:
+    """Waits by a timer even where the delay is zero, as a step does: `asyncio.sleep(0)` sets none."""
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+    timer = loop.call_later(seconds, over.set_result, None)
+    try:
+        await over
+    finally:
+        timer.cancel()
+
+
+@contextlib.contextmanager
+def _as_asyncio_run(run: Callable[..., Any]) -> Iterator[None]:
+    with mock.patch.object(asyncio, "run", run):
+        yield
