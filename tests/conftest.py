@@ -1,0 +1,22 @@
+"""What tests of several folders share: one embedded server for the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from weft_worker.embedded import ServerInfo, ServerLease
+
+
+@pytest.fixture(scope="session")
+def server_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state directory of the session's embedded server; `weft --state-dir` of it shares that server."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="session")
+def temporal_server(server_state: Path) -> Iterator[ServerInfo]:
+    """The session's embedded server: `.address` is host:port, the namespace is `default`."""
+    with ServerLease(server_state) as lease:
+        yield lease.wait()
