@@ -1,0 +1,11 @@
+"""Tools: what they are (`tool`), what they may know while they run (`current_step`).
+
+Importing this package costs what pydantic costs; it never imports Temporal.
+"""
+
+from __future__ import annotations
+
+from weft_activities.context import StepContext, current_step
+from weft_activities.tool import Tool, tool
+
+__all__ = ["StepContext", "Tool", "current_step", "tool"]

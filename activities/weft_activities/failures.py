@@ -1,0 +1,251 @@
+"""Which exceptions of a tool are its answer, and which are troubles of the moment; and how both are told.
+
+An *answer* goes to the program at once. A *transient* failure is tried again under the tool's policy. What is
+transient stands in this table; everything that it does not name is an answer.
+
+- ConnectionError and its kin, TimeoutError (asyncio's and socket's are the same class): transient, the other side
+  may be back soon.
+- OSError about a path or the right to it (FileNotFoundError, FileExistsError, IsADirectoryError,
+  NotADirectoryError, PermissionError, and by number ENOTEMPTY, EROFS, EXDEV, EINVAL, …): answer, since asking
+  again finds the same file system. ChildProcessError, ProcessLookupError: answer, the process does not come back.
+- OSError that is a ValueError too (UnsupportedOperation, an untrusted certificate, the InvalidURL of requests):
+  answer, the call itself is wrong.
+- Any other OSError (a full disk, no free descriptor, a name that does not resolve): transient, it passes when the
+  load or the network does.
+- An HTTP answer that a client library raises: transient for 408, 425, 429, 502, 503, 504, where the server asks to
+  try later; answer for every other status, which is the server's verdict.
+- Transport errors of httpx, httpcore, aiohttp, requests, urllib3, botocore, anthropic, openai, which do not all
+  derive from OSError: transient. Their errors for wrong URLs, redirects and decoding: answer.
+- ExceptionGroup: transient if all its members are. Temporal's ApplicationError: as its `non_retryable` says.
+
+Libraries are recognised by the names of classes and their modules, so that none is imported for it. Temporal is
+imported only when an error is about to be given to it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from weft_activities.json_values import NotJson, decode, encode
+
+if TYPE_CHECKING:
+    from temporalio.exceptions import ApplicationError
+    from weft_workflows.failures import Failure
+
+_LASTING: tuple[type[OSError], ...] = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+    ChildProcessError,
+    ProcessLookupError,
+)
+_LASTING_ERRNO = frozenset(
+    {
+        errno.E2BIG,
+        errno.EBADF,
+        errno.EINVAL,
+        errno.ELOOP,
+        errno.EMLINK,
+        errno.ENAMETOOLONG,
+        errno.ENODEV,
+        errno.ENOEXEC,
+        errno.ENOTEMPTY,
+        errno.ENOTTY,
+        errno.ENXIO,
+        errno.EROFS,
+        errno.ESPIPE,
+        errno.EXDEV,
+    }
+)
+_RETRY_STATUS = frozenset({408, 425, 429, 502, 503, 504})
+
+#: Root module -> names of base classes. The first class of an exception's MRO that is named decides.
+_TRANSIENT_CLASSES = {
+    "httpx": {"TransportError"},
+    "httpcore": {"NetworkError", "TimeoutException", "RemoteProtocolError", "ProxyError"},
+    "aiohttp": {"ClientConnectionError", "ClientPayloadError"},
+    "requests": {"ConnectionError", "Timeout", "ChunkedEncodingError"},
+    "urllib3": {"TimeoutError", "ProtocolError", "NewConnectionError", "MaxRetryError", "ProxyError"},
+    "botocore": {"HTTPClientError"},
+    "anthropic": {"APIConnectionError"},
+    "openai": {"APIConnectionError"},
+}
+_LASTING_CLASSES = {
+    "httpx": {"UnsupportedProtocol", "LocalProtocolError"},
+    "aiohttp": {"InvalidURL", "ClientConnectorCertificateError"},
+    "requests": {"RequestException"},
+}
+_HTTP_CLIENTS = frozenset({"httpx", "aiohttp", "requests", "urllib", "anthropic", "openai"})
+
+_MESSAGE_LIMIT = 8_000
+_ARGUMENT_LIMIT = 32_000
+_TRACEBACK_LIMIT = 8_000
+_HERE = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True)
+class ToolFailure:
+    """What remains of an exception once it has left the tool.
+
+    `type` is the class's name and `base_type` the name of the nearest builtin class; the exception itself is a builtin
+    exactly where `builtin` is true (a class of one's own may bear a builtin's name). `arguments` are the exception's
+    args as JSON values; what JSON cannot carry has become its repr. `traceback` shows the tool's frames only.
+    """
+
+    type: str
+    message: str
+    arguments: list[Any]
+    base_type: str
+    builtin: bool
+    transient: bool
+    traceback: str
+
+
+def describe_failure(error: BaseException) -> ToolFailure:
+    cls = type(error)
+    return ToolFailure(
+        type=_type_name(error),
+        message=_cut(_message(error), _MESSAGE_LIMIT),
+        arguments=_arguments(error),
+        base_type=_builtin_base(cls),
+        builtin=cls.__module__ == builtins.__name__,
+        transient=is_transient(error),
+        traceback=_traceback_text(error),
+    )
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same call may succeed a little later. See the table above."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_transient(member) for member in error.exceptions)
+    if _application_error(error):
+        return not getattr(error, "non_retryable", False)
+    status = _http_status(error)
+    if status is not None:
+        return status in _RETRY_STATUS
+    named = _named_in_table(error)
+    return _is_transient_builtin(error) if named is None else named
+
+
+def as_application_error(failure: ToolFailure) -> ApplicationError:
+    """The error that tells Temporal: details are [the exception's args, its nearest builtin base's name]."""
+    from temporalio.exceptions import ApplicationError
+
+    return ApplicationError(
+        failure.message,
+        failure.arguments,
+        failure.base_type,
+        type=failure.type,
+        non_retryable=not failure.transient,
+    )
+
+
+def as_driver_failure(error: BaseException) -> Failure:
+    """The same for the in-memory driver (its parameter `describe_failure`)."""
+    from weft_workflows.failures import Failure, describe
+
+    if isinstance(error, Failure):
+        return describe(error)
+    told = describe_failure(error)
+    return Failure(told.type, told.message, told.arguments, base_type=told.base_type, transient=told.transient)
+
+
+def tool_frames(error: BaseException) -> TracebackType | None:
+    """The traceback from the tool's own first frame on."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.tb_next
+    return frame
+
+
+def _is_transient_builtin(error: BaseException) -> bool:
+    if not isinstance(error, OSError) or isinstance(error, (*_LASTING, ValueError)):
+        return False
+    return isinstance(error, (ConnectionError, TimeoutError)) or error.errno not in _LASTING_ERRNO
+
+
+def _named_in_table(error: BaseException) -> bool | None:
+    for cls in type(error).__mro__:
+        root = cls.__module__.partition(".")[0]
+        if cls.__name__ in _TRANSIENT_CLASSES.get(root, ()):
+            return True
+        if cls.__name__ in _LASTING_CLASSES.get(root, ()):
+            return False
+    return None
+
+
+def _http_status(error: BaseException) -> int | None:
+    """The status of the HTTP answer that a client library's exception stands for."""
+    if not any(cls.__module__.partition(".")[0] in _HTTP_CLIENTS for cls in type(error).__mro__):
+        return None
+    response = getattr(error, "response", None)
+    for holder, name in ((response, "status_code"), (error, "status_code"), (error, "status"), (error, "code")):
+        status = getattr(holder, name, None)
+        # Some hold 0 where there was no answer.
+        if isinstance(status, int) and status >= 100:
+            return status
+    return None
+
+
+def _application_error(error: BaseException) -> bool:
+    return any(
+        cls.__name__ == "ApplicationError" and cls.__module__ == "temporalio.exceptions" for cls in type(error).__mro__
+    )
+
+
+def _type_name(error: BaseException) -> str:
+    own = getattr(error, "type", None) if _application_error(error) else None
+    return own if isinstance(own, str) else type(error).__name__
+
+
+def _message(error: BaseException) -> str:
+    if _application_error(error):
+        return str(getattr(error, "message", error))
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 (a faulty __str__ must not hide the failure)
+        return f"<its __str__ raised {type(broken).__name__}>"
+
+
+def _arguments(error: BaseException) -> list[Any]:
+    if isinstance(error, UnicodeError) or _application_error(error):
+        plain: list[Any] = [_as_json(argument) for argument in error.args]
+    elif isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+        # `args` lacks the file's name, which belongs to the message.
+        plain = [error.errno, error.strerror, _as_json(error.filename)]
+    else:
+        plain = [_as_json(argument) for argument in error.args]
+    try:
+        encode(plain, limit=_ARGUMENT_LIMIT)
+    except NotJson:
+        return [_cut(_message(error), _MESSAGE_LIMIT)]
+    return plain
+
+
+def _as_json(value: Any) -> Any:
+    try:
+        return decode(encode(value, limit=None))
+    except NotJson:
+        return _cut(repr(value), _MESSAGE_LIMIT)
+
+
+def _builtin_base(cls: type[BaseException]) -> str:
+    return next(base.__name__ for base in cls.__mro__ if base.__module__ == builtins.__name__)
+
+
+def _traceback_text(error: BaseException) -> str:
+    lines = traceback.format_exception(type(error), error, tool_frames(error))
+    text = "".join(lines)
+    return text if len(text) <= _TRACEBACK_LIMIT else "…\n" + text[-_TRACEBACK_LIMIT:]
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"
