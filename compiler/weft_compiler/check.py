@@ -1,0 +1,286 @@
+"""Checks a graph's invariants. Only a fault of the compiler itself can break them, never an orchestration.
+
+`check_graph` runs after lowering and after every pass in tests, and once on each graph that is put in a plan.
+The message of `BrokenGraph` is the printed graph with each fault under its node.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+
+from weft_compiler.code import decode_lines
+from weft_compiler.code_scope import names_in
+from weft_compiler.diagnostics import split_lines
+from weft_compiler.graph import (
+    Attempt,
+    Block,
+    Branch,
+    Break,
+    Call,
+    Code,
+    Compute,
+    Continue,
+    Function,
+    Graph,
+    Invoke,
+    Loop,
+    Map,
+    Node,
+    Parallel,
+    Scope,
+    Span,
+    Spawn,
+)
+from weft_compiler.phrases import show
+from weft_compiler.printer import render_tree
+from weft_compiler.traverse import Form, all_nodes, blocks_of, codes_of, nodes_of, targets_of
+
+_UNKNOWN_CALLEE = "*"
+
+
+class BrokenGraph(Exception):
+    """The graph breaks an invariant. The message shows where."""
+
+
+def check_graph(graph: Graph, *, source: str | None = None, tools: Collection[str] | None = None) -> None:
+    """Raises BrokenGraph if the graph breaks an invariant.
+
+    With `source`, spans must lie inside it; with `tools`, every callee must be one of them or a function.
+    """
+    faults = _Faults()
+    if graph.entry not in graph.functions:
+        faults.general.append(f"the entry {graph.entry!r} is not among the functions")
+    for name, function in graph.functions.items():
+        _FunctionCheck(graph, name, function, faults, source, tools).run()
+    if faults.found:
+        raise BrokenGraph(faults.message(graph))
+
+
+class _Faults:
+    def __init__(self) -> None:
+        self.general: list[str] = []
+        self.marks: dict[tuple[str, str], str] = {}
+
+    @property
+    def found(self) -> bool:
+        return bool(self.general or self.marks)
+
+    def mark(self, function: str, node: str, fault: str) -> None:
+        earlier = self.marks.get((function, node))
+        self.marks[function, node] = f"{earlier}; {fault}" if earlier else fault
+
+    def message(self, graph: Graph) -> str:
+        return "\n".join(["the compiler made a broken graph", *self.general, "", render_tree(graph, self.marks)])
+
+
+class _FunctionCheck:
+    def __init__(
+        self,
+        graph: Graph,
+        name: str,
+        function: Function,
+        faults: _Faults,
+        source: str | None,
+        tools: Collection[str] | None,
+    ) -> None:
+        self.graph = graph
+        self.name = name
+        self.function = function
+        self.faults = faults
+        self.lines = split_lines(source) if source is not None else None
+        self.tools = tools
+        self.declared = frozenset(map(show, (*function.locals, *function.cells, *function.frees)))
+
+    def run(self) -> None:
+        if self.function.name != self.name:
+            self.faults.general.append(f"{self.name}: the function there is named {self.function.name!r}")
+        for parameter in self.function.parameters:
+            if show(parameter) not in self.declared:
+                self.faults.general.append(f"{self.name}: the parameter {parameter!r} is no declared variable")
+        for problem in self._span_problems(self.function.span):
+            self.faults.general.append(f"{self.name}: {problem}")
+        self._check_ids()
+        self._check_loops(self.function.body, inside=False)
+        for node in all_nodes(self.function):
+            for problem in self._problems(node):
+                self.faults.mark(self.name, node.id, problem)
+
+    def _check_ids(self) -> None:
+        seen: set[str] = set()
+        for node in all_nodes(self.function):
+            if node.id in seen:
+                self.faults.mark(self.name, node.id, f"the id {node.id!r} is used twice")
+            seen.add(node.id)
+
+    def _check_loops(self, block: Block, *, inside: bool) -> None:
+        for node in block.nodes:
+            leaves = isinstance(node, (Break, Continue)) or (
+                isinstance(node, Compute) and bool({"break", "continue"} & set(node.exits))
+            )
+            if leaves and not inside:
+                self.faults.mark(self.name, node.id, "leaves a loop, but there is no loop around it")
+            for held in blocks_of(node):
+                within = inside or (isinstance(node, Loop) and held is node.body)
+                self._check_loops(held, inside=within)
+
+    def _problems(self, node: Node) -> Iterator[str]:
+        yield from self._span_problems(node.span)
+        yield from self._shape_problems(node)
+        yield from self._callee_problems(node)
+        for target in targets_of(node):
+            if show(target) not in self.declared:
+                yield f"the target {target!r} is no declared variable of the function"
+        trees: list[ast.AST] = []
+        for code, form in codes_of(node):
+            tree = _parsed(code, form)
+            if isinstance(tree, str):
+                yield tree
+            else:
+                trees.append(tree)
+                yield from self._code_problems(code, tree)
+        yield from self._access_problems(node, trees)
+        if isinstance(node, Compute) and trees:
+            yield from _exit_problems(node, trees[0])
+
+    def _span_problems(self, span: Span) -> Iterator[str]:
+        if (span.end_line, span.end_col) < (span.line, span.col) or span.line < 1 or span.col < 0:
+            yield f"the span {span!r} is not a range"
+        elif self.lines is not None and (
+            span.end_line > len(self.lines) or span.end_col > len(self.lines[span.end_line - 1])
+        ):
+            yield f"the span {span!r} ends outside the source"
+
+    def _shape_problems(self, node: Node) -> Iterator[str]:
+        if isinstance(node, Loop):
+            if (node.iterable is None) == (node.test is None):
+                yield "a loop has either an iterable or a test"
+            if (node.iterable is None) != (node.target is None):
+                yield "a `for` has a target and a `while` has none"
+            if node.iterable is not None and node.head.nodes:
+                yield "only a `while` has nodes before its test"
+        if isinstance(node, Attempt) and not node.handlers and not node.final.nodes:
+            yield "a try has handlers or a finally"
+        if isinstance(node, Branch) and not node.then.nodes and not node.orelse.nodes:
+            yield "both sides of the branch are empty"
+
+    def _callee_problems(self, node: Node) -> Iterator[str]:
+        match node:
+            case Invoke():
+                known = [] if node.callee == _UNKNOWN_CALLEE else [node.callee]
+                yield from (f"there is no function {name!r}" for name in known if name not in self.graph.functions)
+                return
+            case Call():
+                names = [node.tool]
+            case Parallel():
+                names = [*node.branches]
+            case Map() | Scope() | Spawn():
+                names = [*node.callees]
+            case _:
+                return
+        if self.tools is None:
+            return
+        known_names = {*self.tools, *self.graph.functions, _UNKNOWN_CALLEE}
+        yield from (f"there is no tool or function {name!r}" for name in names if name not in known_names)
+
+    def _code_problems(self, code: Code, tree: ast.AST) -> Iterator[str]:
+        located = sum(hasattr(child, "lineno") for child in ast.walk(tree))
+        given = sum(1 for _ in decode_lines(code.lines))
+        if given != located:
+            yield f"`lines` speaks of {given} nodes, but the code has {located}"
+        if awaiting := _first_await(tree):
+            yield f"the code waits: {awaiting}"
+        bodies = iter(_stub_names(tree))
+        for name in code.functions:
+            if name not in self.graph.functions:
+                yield f"there is no function {name!r}"
+            elif self.graph.functions[name].qualname.rpartition(".")[2] not in bodies:
+                yield f"the code has no `def` with the body `...` for {name!r}, or in another order"
+
+    def _access_problems(self, node: Node, trees: list[ast.AST]) -> Iterator[str]:
+        own = names_in(trees)
+        within = [code_tree for inner in _inside(node) for code_tree in _trees(inner)]
+        possible = names_in([*trees, *within])
+        targets = {show(target) for target in targets_of(node)}
+        inner_targets = {show(target) for inner in _inside(node) for target in targets_of(inner)}
+        reads, writes = set(map(show, node.reads)), set(map(show, node.writes))
+        declared = self.declared
+        yield from _difference(own.loads & declared - reads, "reads {} but `reads` does not say so")
+        yield from _difference((own.stores & declared | targets) - writes, "writes {} but `writes` does not say so")
+        yield from _difference(reads - possible.mentioned, "`reads` names {}, which nothing here reads")
+        allowed = possible.mentioned | targets | inner_targets
+        yield from _difference(writes - allowed, "`writes` names {}, which nothing here writes")
+
+
+def _parsed(code: Code, form: Form) -> ast.AST | str:
+    """The code's tree, or what is wrong with it."""
+    try:
+        return ast.parse(code.text, mode="eval" if form == "expression" else "exec")
+    except SyntaxError as error:
+        return f"the code does not parse as {form}: {error.msg}: {code.text!r}"
+
+
+def _inside(node: Node) -> list[Node]:
+    return [inner for block in blocks_of(node) for inner in nodes_of(block)]
+
+
+def _trees(node: Node) -> list[ast.AST]:
+    parsed = (_parsed(code, form) for code, form in codes_of(node))
+    return [tree for tree in parsed if not isinstance(tree, str)]
+
+
+def _first_await(tree: ast.AST) -> str | None:
+    suspending = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+    for node in ast.walk(tree):
+        if isinstance(node, suspending) or (isinstance(node, ast.comprehension) and node.is_async):
+            return type(node).__name__
+    return None
+
+
+def _stub_names(tree: ast.AST) -> list[str]:
+    """The names of the definitions whose body is `...`, in the order of the text."""
+    stubs = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and len(node.body) == 1
+        and ast.unparse(node.body[0]) == "..."
+    ]
+    return [stub.name for stub in sorted(stubs, key=lambda stub: (stub.lineno, stub.col_offset))]
+
+
+def _exit_problems(node: Compute, tree: ast.AST) -> Iterator[str]:
+    found = _exits(getattr(tree, "body", []), loop=False)
+    if found != set(node.exits):
+        yield f"leaves by {sorted(found)} but `exits` says {sorted(node.exits)}"
+
+
+def _exits(statements: list[ast.stmt], *, loop: bool) -> set[str]:
+    """The ways by which control can leave these statements, where `loop` says that a loop is around them."""
+    found: set[str] = set()
+    for statement in statements:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                continue
+            case ast.Return():
+                found.add("return")
+            case ast.Break() | ast.Continue():
+                found |= set() if loop else {type(statement).__name__.lower()}
+            case ast.For() | ast.While():
+                found |= _exits(statement.body, loop=True) | _exits(statement.orelse, loop=loop)
+            case _:
+                for inner in _statement_lists(statement):
+                    found |= _exits(inner, loop=loop)
+    return found
+
+
+def _statement_lists(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    for name in ("body", "orelse", "finalbody"):
+        yield getattr(statement, name, [])
+    for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        yield part.body
+
+
+def _difference(names: set[str] | frozenset[str], template: str) -> Iterator[str]:
+    if names:
+        yield template.format(", ".join(sorted(names)))
