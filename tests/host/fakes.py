@@ -1,0 +1,96 @@
+"""A machine that does what its events say, so that tests can make a host die in every way."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+NAME = "tests.host.fakes:FakeMachine"
+
+
+class FakeMachine:
+    """State is the list of texts delivered; commands are that list's length and the text. An event `line:verb:argument`
+    sets the line and does something first."""
+
+    def __init__(self, texts: list[str], trace: Callable[[int], None]) -> None:
+        self.texts = texts
+        self._trace = trace
+
+    @classmethod
+    def start(cls, start: bytes, trace: Callable[[int], None]) -> tuple[FakeMachine, bytes]:
+        machine = cls([], trace)
+        return machine, machine.deliver(start)
+
+    @classmethod
+    def restore(cls, snapshot: bytes, trace: Callable[[int], None]) -> FakeMachine:
+        return cls(json.loads(snapshot), trace)
+
+    def deliver(self, event: bytes) -> bytes:
+        text = event.decode()
+        line, verb, argument = text.split(":", 2)
+        self._trace(int(line))
+        result = _VERBS[verb](argument)
+        self.texts.append(text)
+        return json.dumps([len(self.texts), result]).encode()
+
+    def snapshot(self) -> bytes:
+        return json.dumps(self.texts).encode()
+
+    def inspect(self, what: str) -> bytes:
+        if what == "crash":
+            _hash_nested("")
+        return json.dumps({"texts": self.texts}[what]).encode()
+
+
+def _hash_nested(_: str) -> int:
+    value: Any = ()
+    for _step in range(200_000):
+        value = (value,)
+    return hash(value)
+
+
+def _recurse(_: str) -> str:
+    def down(n: int) -> int:
+        return down(n + 1) + 1
+
+    try:
+        down(0)
+    except RecursionError:
+        return "RecursionError"
+    return ""
+
+
+def _spin(seconds: str) -> None:
+    end = time.process_time() + float(seconds)
+    while time.process_time() < end:
+        pass
+
+
+def _attempt(code: str) -> str:
+    """The class name of the error that the code raises, else `done`."""
+    try:
+        exec(code, {})
+    except BaseException as error:  # noqa: BLE001 - the test judges it
+        return f"{type(error).__name__}: {error}"
+    return "done"
+
+
+def _allocate(size: str) -> int:
+    return len(bytearray(int(size)))
+
+
+_VERBS: dict[str, Callable[[str], Any]] = {
+    "say": lambda argument: argument,
+    "pid": lambda _: os.getpid(),
+    "segfault": _hash_nested,
+    "recurse": _recurse,
+    "spin": _spin,
+    "sleep": lambda seconds: time.sleep(float(seconds)),
+    "allocate": _allocate,
+    "attempt": _attempt,
+    "raise": lambda message: exec("raise RuntimeError(m)", {"m": message}),
+    "long": lambda size: "x" * int(size),
+}

@@ -1,0 +1,158 @@
+"""A run's machine as the worker holds it: asks its host, and rebuilds the machine where that host has died.
+
+What always holds: `base` and `log` together give the machine as of the last event whose commands the caller has seen. A
+machine counts as living in a process only between two requests that both went well.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Final
+
+from weft_workflows.host.charges import Place
+from weft_workflows.host.errors import HostRestarted, HostUnavailable, MachineFailed
+from weft_workflows.host.process import Death, HostDied, HostProcess
+from weft_workflows.host.wire import Op
+
+if TYPE_CHECKING:
+    from weft_workflows.host.pool import HostPool
+    from weft_workflows.host.slot import Slot
+
+#: Events after which a snapshot takes the place of the log.
+SNAPSHOT_AFTER: Final = 256
+#: Deaths in one call that were nobody's fault, before the call gives up.
+_PATIENCE: Final = 3
+
+
+class Handle:
+    """One machine. Thread-safe, though a run has no use for two threads. Made by `HostPool`.
+
+    Every method raises HostUnavailable (call again), EvaluatorDied (give up, or `forgive` and call again),
+    MachineFailed, PoolClosed, and ValueError after `close`.
+    """
+
+    def __init__(self, pool: HostPool, slot: Slot, key: str, machine: int, base: tuple[Op, bytes]) -> None:
+        self.key = key
+        # The pool lives at least as long as its handles.
+        self._pool = pool
+        self._slot = slot
+        self._machine = machine
+        self._base = base
+        self._log: list[bytes] = []
+        self._log_seconds = 0.0
+        self._snapshot_after = SNAPSHOT_AFTER
+        #: Events since the handle was made; tells places apart.
+        self._delivered = 0
+        self._living_in: HostProcess | None = None
+        self._lock = threading.Lock()
+        self._forget = weakref.finalize(self, slot.forget, machine)
+        self._forget.atexit = False
+
+    def begin(self) -> bytes:
+        """Starts or restores the machine. Called once, by the pool."""
+        with self._lock:
+            return self._ask(*self._base)
+
+    def deliver(self, event: bytes) -> bytes:
+        """One event in, commands out."""
+        with self._lock:
+            began = time.monotonic()
+            commands = self._ask(Op.DELIVER, event)
+            self._keep_log_short(time.monotonic() - began)
+            return commands
+
+    def snapshot(self) -> bytes:
+        with self._lock:
+            return self._ask(Op.SNAPSHOT, b"")
+
+    def inspect(self, what: str) -> bytes:
+        with self._lock:
+            return self._ask(Op.INSPECT, what.encode())
+
+    def forgive(self) -> None:
+        """Lets the event that has killed two hosts be tried again, twice."""
+        self._pool.forgive(self.key)
+
+    def close(self) -> None:
+        """Forgets the machine. Idempotent, from any thread."""
+        self._forget()
+
+    def _ask(self, op: Op, body: bytes) -> bytes:
+        if not self._forget.alive:
+            raise ValueError(f"the machine of run {self.key} is closed")
+        charges = self._pool.charges
+        charges.check(self.key, op, self._delivered, body)
+        place = self._delivered
+        began = time.monotonic()
+        for patience in range(_PATIENCE, -1, -1):
+            try:
+                reply = self._attempt(op, body)
+            except HostDied as died:
+                self._account(died.death, Place.of(op, place, body), began, patience)
+            else:
+                charges.survived(self.key, op, place, body)
+                return reply
+        raise AssertionError("the last death was accounted for")
+
+    def _attempt(self, op: Op, body: bytes) -> bytes:
+        with self._slot.turn() as process:
+            try:
+                if op in (Op.START, Op.RESTORE):
+                    self._living_in = None
+                elif self._living_in is not process:
+                    self._rebuild(process)
+                return self._exchange(process, op, body)
+            except HostDied:
+                self._slot.lost(process)
+                raise
+
+    def _rebuild(self, process: HostProcess) -> None:
+        """The machine as it was, in another process. Commands were carried out long ago and are dropped."""
+        self._living_in = None
+        op, body = self._base
+        process.request(op, self._machine, body)
+        for event in self._log:
+            process.request(Op.DELIVER, self._machine, event)
+        self._living_in = process
+
+    def _exchange(self, process: HostProcess, op: Op, body: bytes) -> bytes:
+        if op in (Op.SNAPSHOT, Op.INSPECT):
+            return process.request(op, self._machine, body)
+        self._living_in = None
+        began = time.monotonic()
+        reply = process.request(op, self._machine, body)
+        if op == Op.DELIVER:
+            self._log.append(body)
+            self._log_seconds += time.monotonic() - began
+            self._delivered += 1
+        self._living_in = process
+        return reply
+
+    def _account(self, death: Death, place: Place, began: float, patience: int) -> None:
+        """Charges the run if it was being executed. Returns where the call may go on, else raises."""
+        if death.machine == self._machine:
+            self._pool.charges.charge(self.key, place, death)
+        if patience == 0 or time.monotonic() - began > self._pool.limits.cpu_seconds / 3:
+            at = f" at line {death.line}" if death.line else ""
+            raise HostRestarted(f"the host process of run {self.key} ended{at} ({death.reason}); make the call again")
+
+    def _keep_log_short(self, seconds: float) -> None:
+        """A snapshot in place of the log, where re-delivering it would take long and this call has the time."""
+        brief = self._pool.limits.cpu_seconds / 3
+        if len(self._log) < self._snapshot_after and self._log_seconds < brief:
+            return
+        if seconds > brief:
+            return
+        try:
+            snapshot = self._attempt(Op.SNAPSHOT, b"")
+        except (HostDied, HostUnavailable, MachineFailed):
+            # The log is as good, only longer; the machine may be in a better mood later.
+            self._snapshot_after = 2 * len(self._log)
+            self._log_seconds = 0.0
+        else:
+            self._base = (Op.RESTORE, snapshot)
+            self._log.clear()
+            self._log_seconds = 0.0
+            self._snapshot_after = SNAPSHOT_AFTER

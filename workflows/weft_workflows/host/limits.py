@@ -1,0 +1,31 @@
+"""What one host may use. Plain data, known to both sides of the channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HostLimits:
+    """Limits of a host process and of one call into it. Seconds and bytes.
+
+    `cpu_seconds` and `turn_seconds` stay below the two seconds after which Temporal's deadlock detector ends an
+    activation, so that a first death is seen as a failed task and not as a deadlock.
+    """
+
+    #: CPU time, of the child, that one call may use; whatever else runs on the computer does not count.
+    cpu_seconds: float = 1.5
+    #: Time by the clock that one call may take; catches a host that hangs without computing.
+    wall_seconds: float = 10.0
+    #: How long a call waits while other machines of its host are being executed.
+    turn_seconds: float = 1.5
+    #: How long a new host may take until it is ready.
+    start_seconds: float = 30.0
+    #: Address space of the child (RLIMIT_AS).
+    memory_bytes: int = 4 * 1024**3
+    #: Stack of the thread that executes machines. Only touched pages take memory.
+    stack_bytes: int = 256 * 1024**2
+    #: Python's own recursion limit in the child; low enough that RecursionError comes before the stack's end.
+    recursion_limit: int = 10_000
+    #: Size of one message in either direction.
+    message_bytes: int = 256 * 1024**2
