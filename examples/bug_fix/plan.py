@@ -1,0 +1,45 @@
+"""Fix the failing test of a small library: try candidates until the tests pass."""
+
+# Start from a fresh clone with one failing test
+repo = await prepare_repository("shelf")
+before = await run_tests(repo["path"])
+print(f"{before['failed']} of {before['total']} tests fail: {', '.join(before['failing'])}")
+
+if before["failed"] == 0:
+    return {"fixed": False, "reason": "nothing to fix"}
+
+locations = await find_suspects(repo["path"], before["failing"])
+tried = 0
+fix = None
+
+for location in locations:
+    candidates = await propose_fixes(repo["path"], location["file"], location["line"])
+    for candidate in candidates:
+        tried += 1
+        outcome = await try_fix(repo["path"], candidate)
+        if outcome["failed"] == 0:
+            # The first candidate that passes everything wins
+            fix = await apply_fix(repo["path"], candidate, message=f"Fix {location['function']}")
+            break
+    else:
+        print(f"nothing works at {location['file']}:{location['line']}")
+        continue
+    break
+
+if fix is None:
+    return {"fixed": False, "reason": f"none of {tried} candidates passes"}
+
+# Validate on what was really committed
+after = await run_tests(repo["path"])
+assert after["failed"] == 0, "the committed fix does not pass"
+
+return {
+    "fixed": True,
+    "file": fix["file"],
+    "line": fix["line"],
+    "old": fix["old"],
+    "new": fix["new"],
+    "tried": tried,
+    "tests": after["total"],
+    "commits": fix["commits"],
+}
