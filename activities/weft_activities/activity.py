@@ -12,6 +12,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from typing import Any
 
 from temporalio import activity
@@ -64,7 +65,7 @@ async def _heartbeats(step: StepContext) -> AsyncIterator[None]:
 
     Each heartbeat carries the newest details: one without would erase them.
     """
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), copy_context()
     details = step.last_heartbeat_details
 
     def report(new: tuple[Any, ...]) -> None:
@@ -77,18 +78,19 @@ async def _heartbeats(step: StepContext) -> AsyncIterator[None]:
             await asyncio.sleep(_interval())
             activity.heartbeat(*details)
 
-    # Details are made plain in the tool's thread, so that what has no JSON form is an error at its own line.
-    step.on_heartbeat = lambda new: _call_in(loop, report, tuple(to_plain(detail) for detail in new))
+    def heartbeat(new: tuple[Any, ...]) -> None:
+        # Made plain in the tool's thread, so that what has no JSON form is an error at its own line. The context
+        # goes along because a thread that the tool started has none.
+        plain = tuple(to_plain(detail, "the heartbeat's detail") for detail in new)
+        loop.call_soon_threadsafe(report, plain, context=context)
+
+    step.on_heartbeat = heartbeat
     beating = asyncio.create_task(beat())
     try:
         yield
     finally:
         step.on_heartbeat = None
         beating.cancel()
-
-
-def _call_in(loop: asyncio.AbstractEventLoop, report: Callable[..., None], details: tuple[Any, ...]) -> None:
-    loop.call_soon_threadsafe(report, details)
 
 
 def _interval() -> float:

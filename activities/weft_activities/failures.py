@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import os
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ _HTTP_CLIENTS = frozenset({"httpx", "aiohttp", "requests", "urllib", "anthropic"
 _MESSAGE_LIMIT = 8_000
 _ARGUMENT_LIMIT = 32_000
 _TRACEBACK_LIMIT = 8_000
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parent) + os.sep
 
 
 @dataclass(frozen=True)

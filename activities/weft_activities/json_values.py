@@ -39,14 +39,12 @@ def decode(text: bytes) -> Any:
     return json.loads(text)
 
 
-def to_plain(value: Any) -> Any:
-    """The value made of dicts, lists, strings, numbers, booleans and None. Raises NotJson where that cannot
-    be.
-    """
+def to_plain(value: Any, what: str = "result") -> Any:
+    """The value made of dicts, lists, strings, numbers, booleans and None. Raises NotJson, which calls it `what`."""
     try:
         return _plain(value)
     except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
-        path, culprit = _locate(value, "result")
+        path, culprit = _locate(value, what)
         kind = type(culprit)
         name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         raise NotJson(

@@ -89,15 +89,17 @@ def _readable(location: str) -> Path:
 
 
 def _loaded_from(path: Path) -> ModuleType | None:
-    for module in list(sys.modules.values()):
-        if _file_of(module) == path and module.__name__ != "__main__":
+    for name, module in list(sys.modules.items()):
+        file = _file_of(module)
+        # Names first: resolving the paths of a thousand modules takes longer than loading a file.
+        if file is not None and file.name == path.name and file.resolve() == path and name != "__main__":
             return module
     return None
 
 
 def _file_of(module: object) -> Path | None:
     file = getattr(module, "__file__", None)
-    return Path(file).resolve() if isinstance(file, str) else None
+    return Path(file) if isinstance(file, str) else None
 
 
 def _put_first(folder: Path) -> None:
@@ -123,13 +125,11 @@ def _module_name(path: Path) -> str:
 @contextmanager
 def _strangers_aside(folder: Path) -> Iterator[None]:
     """While a file is run, modules of another source's folder do not stand in for its neighbours of the same name."""
-    others = [other for other in _folders if other != folder]
+    others = {other for other in _folders if other != folder}
     aside: dict[str, ModuleType] = {}
-    for name, module in list(sys.modules.items()):
-        file = _file_of(module) if "." not in name else None
-        if file is None or not any(file in (o / f"{name}.py", o / name / "__init__.py") for o in others):
-            continue
-        if (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists():
+    for name in _importable(folder) if others else ():
+        file = _file_of(sys.modules.get(name))
+        if file is not None and (file.parent.parent if file.name == "__init__.py" else file.parent) in others:
             aside.update({n: m for n, m in sys.modules.items() if n == name or n.startswith(f"{name}.")})
     for name in aside:
         del sys.modules[name]
@@ -137,6 +137,13 @@ def _strangers_aside(folder: Path) -> Iterator[None]:
         yield
     finally:
         sys.modules.update(aside)
+
+
+def _importable(folder: Path) -> list[str]:
+    """The names of the modules and packages that stand in a folder, in order."""
+    modules = [file.stem for file in folder.glob("*.py")]
+    packages = [file.parent.name for file in folder.glob("*/__init__.py")]
+    return sorted({*modules, *packages})
 
 
 def _explain(source: str, error: BaseException) -> str:

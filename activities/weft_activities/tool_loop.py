@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+#: Seconds that cancelled work has for its `finally` blocks.
+CANCEL_GRACE = 5.0
+
 
 class ToolLoop:
     """Started by its first use; `close` ends it and leaves it ready to be started again."""
@@ -27,19 +30,21 @@ class ToolLoop:
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Awaits `work()` on the tools' loop, in the caller's context variables.
 
-        A cancellation is handed on to the work, and its end is waited for, as if it were awaited here.
+        A cancellation is handed on to the work and its end is waited for, as if it were awaited here; but not for
+        longer than CANCEL_GRACE, since work that blocks does not hear of it.
         """
         loop = self._running_loop()
         started: list[asyncio.Task[T]] = []
         ended = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_supervise(work, started), loop))
-        while not ended.done():
-            try:
-                await asyncio.shield(ended)
-            except asyncio.CancelledError:
-                if ended.cancelled():
-                    raise
-                loop.call_soon_threadsafe(_cancel, started)
-        return ended.result().result()
+        try:
+            done = await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            loop.call_soon_threadsafe(_cancel, started)
+            await asyncio.wait({ended}, timeout=CANCEL_GRACE)
+            if not ended.done():
+                raise
+            done = ended.result()
+        return done.result()
 
     def close(self) -> None:
         """Stops the loop; what still runs on it is cancelled and not waited for."""
