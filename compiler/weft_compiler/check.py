@@ -128,9 +128,6 @@ class _FunctionCheck:
         yield from self._span_problems(node.span)
         yield from self._shape_problems(node)
         yield from self._callee_problems(node)
-        for target in targets_of(node):
-            if show(target) not in self.declared:
-                yield f"the target {target!r} is no declared variable of the function"
         trees: list[ast.AST] = []
         for code, form in codes_of(node):
             tree = _parsed(code, form)
@@ -161,8 +158,6 @@ class _FunctionCheck:
                 yield "only a `while` has nodes before its test"
         if isinstance(node, Attempt) and not node.handlers and not node.final.nodes:
             yield "a try has handlers or a finally"
-        if isinstance(node, Branch) and not node.then.nodes and not node.orelse.nodes:
-            yield "both sides of the branch are empty"
 
     def _callee_problems(self, node: Node) -> Iterator[str]:
         match node:

@@ -241,7 +241,7 @@ class Function(_Frozen):
     """A function of the orchestration that the machine runs: asynchronous, or effectful though synchronous.
 
     `name` is the key in `Graph.functions`: the qualified name, with `#n` after it where it is not unique. `signature` is
-    the parameter list as source text. `locals` are fast variables (temporaries begin with a dot), `cells` are captured by
+    the parameter list as source text. `locals` are fast variables (temporaries, `__weft_…`, are not listed), `cells` are captured by
     inner functions, `frees` come from enclosing functions; all other names are global or builtin.
     """
 

@@ -19,13 +19,13 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     #: Fuel (loop iterations and calls, roughly) that pure code may use between two steps.
-    fuel: int = Field(50_000_000, gt=0)
+    fuel: int = Field(default=50_000_000, gt=0)
     #: Bytes that one value made by pure code may take, and characters of a string.
-    value_bytes: int = Field(256 * 1024 * 1024, gt=0)
+    value_bytes: int = Field(default=256 * 1024 * 1024, gt=0)
     #: Depth of calls of the orchestration's functions.
-    call_depth: int = Field(900, gt=0)
+    call_depth: int = Field(default=900, gt=0)
     #: Characters that the run may print.
-    output_chars: int = Field(1_000_000, gt=0)
+    output_chars: int = Field(default=1_000_000, gt=0)
 
 
 def running_python() -> str:
@@ -46,7 +46,9 @@ class Plan(BaseModel):
     python: str = Field(default_factory=running_python)
 
     def canonical_json(self) -> str:
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(
+            self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
 
     @cached_property
     def plan_id(self) -> str:

@@ -24,7 +24,9 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-ParameterKind = Literal["positional_only", "positional_or_keyword", "var_positional", "keyword_only", "var_keyword"]
+ParameterKind = Literal[
+    "positional_only", "positional_or_keyword", "var_positional", "keyword_only", "var_keyword"
+]
 
 
 class Parameter(_Frozen):
@@ -38,10 +40,10 @@ class Parameter(_Frozen):
 class RetrySpec(_Frozen):
     """How Temporal retries a step after a transient failure. Seconds."""
 
-    max_attempts: int = Field(5, ge=1)
-    initial_interval: float = Field(1.0, gt=0)
-    backoff: float = Field(2.0, ge=1)
-    max_interval: float = Field(60.0, gt=0)
+    max_attempts: int = Field(default=5, ge=1)
+    initial_interval: float = Field(default=1.0, gt=0)
+    backoff: float = Field(default=2.0, ge=1)
+    max_interval: float = Field(default=60.0, gt=0)
 
 
 class ToolSpec(_Frozen):
@@ -61,12 +63,12 @@ class ToolSpec(_Frozen):
     #: Names of what the tool touches; two tools with disjoint resources do not see each other's writes.
     resources: tuple[str, ...] | None = None
     #: 1 (harmless) to 3 (needs two approvals).
-    risk: int = Field(1, ge=1, le=3)
+    risk: int = Field(default=1, ge=1, le=3)
     #: Seconds that one attempt may take.
-    timeout: float = Field(300.0, gt=0)
+    timeout: float = Field(default=300.0, gt=0)
     retry: RetrySpec = RetrySpec()
-    max_concurrent: int | None = Field(None, ge=1)
-    rate_per_second: float | None = Field(None, gt=0)
+    max_concurrent: int | None = Field(default=None, ge=1)
+    rate_per_second: float | None = Field(default=None, gt=0)
     #: The Temporal task queue on which the activity lives; None is the run's own activity queue.
     task_queue: str | None = None
     placement: Literal["worker", "local"] = "worker"

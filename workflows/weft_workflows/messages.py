@@ -27,9 +27,11 @@ class RunOptions(_Message):
     """Settings of one run."""
 
     #: Attempts of each step after transient failures; None leaves it to each tool.
-    attempts: int | None = Field(None, ge=1)
+    attempts: int | None = Field(default=None, ge=1)
     #: Task queue of the activity workers; None is the workflow's own.
     activity_task_queue: str | None = None
+    #: Steps that may be with the server at once; the rest wait in the run. The server's own limit is 2,000.
+    window: int = Field(default=1000, ge=1, le=1900)
     #: How the run was asked for, shown in the UI: the objective's words or the file's name.
     objective: str = ""
     #: What `--tools` was, so that `resume` can load the same ones.

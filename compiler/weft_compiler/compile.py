@@ -1,0 +1,106 @@
+"""From source to plan: the compiler as its phases.
+
+parse -> subset -> entry -> resolve -> names -> effects -> lower -> check. Each phase reports what it finds and carries on;
+all errors that do not depend on each other come out together, in source order.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from weft_compiler.check import check_graph
+from weft_compiler.check_names import check_names
+from weft_compiler.diagnostics import Reporter
+from weft_compiler.effects import infer_effects
+from weft_compiler.entry import INPUTS, Entry, prepare_entry
+from weft_compiler.graph import Graph
+from weft_compiler.lower.builder import Unit
+from weft_compiler.lower.module import MODULE, lower_module
+from weft_compiler.normalise import normalise
+from weft_compiler.plan import Limits, Plan
+from weft_compiler.resolve import resolve
+from weft_compiler.source import Source, parse_source
+from weft_compiler.subset import check_subset
+from weft_compiler.tool_spec import ToolSpec
+
+_T = TypeVar("_T")
+#: Deep enough for the nesting that `source` lets through, several Python frames a level.
+_RECURSION_LIMIT = 20_000
+_STACK_BYTES = 256 * 1024 * 1024
+
+
+def compile_source(
+    source: str,
+    tools: Sequence[ToolSpec],
+    *,
+    file: str = "<orchestration>",
+    inputs: Sequence[str] = (),
+    limits: Limits | None = None,
+) -> Plan:
+    """Compiles an orchestration to a plan.
+
+    `tools` are those that may be called; the plan keeps the ones that it uses. `inputs` are names that top-level code
+    may use because the run will be given them. Raises `CompileFailed` with every error found.
+    """
+    return _with_deep_stack(lambda: _compile(source, tools, file, inputs, limits or Limits()))
+
+
+def _compile(text: str, tools: Sequence[ToolSpec], file: str, inputs: Sequence[str], limits: Limits) -> Plan:
+    reporter = Reporter(text, file)
+    source = parse_source(text, file, reporter)
+    if source is None:
+        reporter.raise_if_errors()
+        raise AssertionError("parsing failed without a diagnostic")
+    check_subset(source, reporter)
+    callable_tools = {t.name: t for t in tools}
+    normalise(source.tree)
+    entry = prepare_entry(source.tree, set(callable_tools), reporter)
+    names = resolve(source.tree)
+    modules = check_names(source, names, callable_tools, {*inputs, INPUTS}, reporter)
+    effects = infer_effects(source.tree, names, set(callable_tools), reporter)
+    reporter.raise_if_errors()
+    unit = Unit(source, names, effects, callable_tools, reporter)
+    functions = lower_module(unit, source.tree)
+    reporter.raise_if_errors()
+    graph = Graph(entry=MODULE, functions=functions, inputs=_inputs(entry, inputs), modules=modules)
+    check_graph(graph)
+    used = _used_tools(source, callable_tools)
+    return Plan(file=file, source=text, graph=graph, tools=used, limits=limits)
+
+
+def _inputs(entry: Entry, given: Sequence[str]) -> dict[str, bool]:
+    return entry.inputs if entry.function else dict.fromkeys(given, True)
+
+
+def _used_tools(source: Source, tools: dict[str, ToolSpec]) -> tuple[ToolSpec, ...]:
+    mentioned = {n.id for n in ast.walk(source.tree) if isinstance(n, ast.Name)}
+    return tuple(tools[name] for name in sorted(mentioned & set(tools)))
+
+
+def _with_deep_stack(work: Callable[[], _T]) -> _T:
+    """Runs the work in a thread whose stack holds the deepest trees that are let through."""
+    outcome: list[_T] = []
+    problems: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as problem:
+            problems.append(problem)
+
+    limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK_BYTES)
+    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
+    try:
+        thread = threading.Thread(target=run, name="weft-compile")
+        thread.start()
+        thread.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(size)
+    if problems:
+        raise problems[0]
+    return outcome[0]

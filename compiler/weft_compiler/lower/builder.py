@@ -1,0 +1,291 @@
+"""Builds the block of one function: collects pure statements, makes nodes, names temporaries.
+
+Pure statements are held back (`pend`) until a node that suspends, branches or leaves comes; then they become one
+`Compute` (or `Spawn`) before it. So a block reads as maximal runs of pure code between the points where a run can stop.
+
+Two sorts of temporaries: `__weft_tN` is read exactly once, `__weft_vN` more often (an accumulator, a condition's value).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from weft_compiler import graph
+from weft_compiler.code import expression_code, statements_code
+from weft_compiler.diagnostics import Reporter, span_of
+from weft_compiler.effects import Effects
+from weft_compiler.flow import FunctionValue, ToolValue, asyncio_name
+from weft_compiler.resolve import FunctionNode, Names, Scope, resolve
+from weft_compiler.source import Source
+from weft_compiler.tool_spec import ToolSpec
+
+_SPAWNERS = frozenset({"create_task", "ensure_future"})
+_LOOPS = (ast.For, ast.While, ast.AsyncFor)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+
+@dataclass
+class Unit:
+    """What the lowering of all functions of one module shares."""
+
+    source: Source
+    names: Names
+    effects: Effects
+    tools: dict[str, ToolSpec]
+    reporter: Reporter
+    functions: dict[str, graph.Function] = field(default_factory=dict)
+    keys: dict[ast.AST, str] = field(default_factory=dict)
+    #: Names that a variable of a comprehension must not take when it becomes a variable of the function.
+    taken: set[str] = field(default_factory=set)
+
+    def key_of(self, node: FunctionNode) -> str:
+        """The function's key in the graph: its qualified name, numbered where it is not unique."""
+        if node not in self.keys:
+            qualname = self.names.scopes[node].qualname
+            taken = sum(1 for k in self.keys.values() if k.partition("#")[0] == qualname)
+            self.keys[node] = f"{qualname}#{taken + 1}" if taken else qualname
+        return self.keys[node]
+
+
+class Builder:
+    """The block under construction and the names of one function."""
+
+    def __init__(self, unit: Unit, scope: Scope) -> None:
+        self.unit = unit
+        self.scope = scope
+        self.nodes: list[graph.Node] = []
+        self.pending: list[ast.stmt] = []
+        self.statement: ast.stmt | ast.excepthandler | None = None
+        self.rebound: set[str] = set()
+        self.locals: set[str] = set()
+        self.cells: set[str] = set(scope.cells)
+        self._labels: Counter[str] = Counter()
+        self._temporaries = 0
+        #: Variables of the comprehensions around, which an inner one must not reuse.
+        self.comprehension_names: set[str] = set()
+        if scope.kind != "module":
+            self.locals = {n for n in scope.bindings if scope.owns(n)} - self.cells
+
+    # -- blocks and nodes ------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def block(self) -> Iterator[list[graph.Node]]:
+        """Collects the nodes made inside into a list of their own."""
+        self.flush()
+        outer, self.nodes = self.nodes, []
+        inner = self.nodes
+        statement = self.statement
+        try:
+            yield inner
+            self.flush()
+        finally:
+            self.nodes, self.statement = outer, statement
+
+    def emit(self, node: graph.Node) -> None:
+        self.flush()
+        self.nodes.append(node)
+
+    def pend(self, statement: ast.stmt) -> None:
+        """Adds pure code to the run of statements that becomes the next Compute."""
+        if self.pending and self._starts_tasks(statement) != self._starts_tasks(self.pending[-1]):
+            self.flush()
+        self.pending.append(statement)
+
+    def flush(self) -> None:
+        if not self.pending:
+            return
+        statements, self.pending = self.pending, []
+        if self._starts_tasks(statements[0]):
+            self.nodes.append(self._spawn(statements))
+        else:
+            self.nodes.append(self._compute(statements))
+
+    def _compute(self, statements: list[ast.stmt]) -> graph.Compute:
+        code, visited = self.code(statements)
+        where = self.place("compute", statements, visited)
+        return graph.Compute(code=code, exits=exits_of(visited), **where)
+
+    def _spawn(self, statements: list[ast.stmt]) -> graph.Spawn:
+        callees = sorted({c for s in statements for c in self.callees_in(s)})
+        code, visited = self.code(statements)
+        where = self.place("spawn", statements, visited)
+        return graph.Spawn(code=code, callees=tuple(callees), **where)
+
+    def _starts_tasks(self, statement: ast.stmt) -> bool:
+        """Whether the statement's own code, not that of functions it defines, makes tasks."""
+        pending: list[ast.AST] = [statement]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.Call) and self._is_spawner(node.func):
+                return True
+            if not isinstance(node, _FUNCTIONS):
+                pending += ast.iter_child_nodes(node)
+        return False
+
+    def _is_spawner(self, func: ast.expr) -> bool:
+        if isinstance(func, ast.Attribute) and func.attr in _SPAWNERS:
+            return True
+        return asyncio_name(func, self.unit.names, self.scope) in _SPAWNERS
+
+    def place(self, label: str, at: Sequence[ast.AST], code: Sequence[ast.AST], target: str | None = None) -> Any:
+        """The fields that all nodes have. `at` is where it stands, `code` the trees it evaluates."""
+        first, last = span_of(at[0], self.unit.source), span_of(at[-1], self.unit.source)
+        span = graph.Span(line=first.line, col=first.col, end_line=last.end_line, end_col=last.end_col)
+        reads, writes = self.reads_and_writes(code)
+        if target is not None:
+            writes = tuple(sorted({*writes, target}))
+        title = self.unit.source.titles.get(first.line)
+        if title is None and self.statement is not None:
+            title = self.unit.source.titles.get(self.statement.lineno)
+        return {"id": self.label(label), "span": span, "title": title, "reads": reads, "writes": writes}
+
+    def label(self, name: str) -> str:
+        self._labels[name] += 1
+        count = self._labels[name]
+        return name if count == 1 else f"{name}.{count}"
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
+    def temporary(self, kind: str = "t") -> str:
+        self._temporaries += 1
+        return f"__weft_{kind}{self._temporaries}"
+
+    def add_variable(self, name: str, captured: bool) -> None:
+        if self.scope.kind != "module":
+            (self.cells if captured else self.locals).add(name)
+
+    def reads_and_writes(self, trees: Sequence[ast.AST]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The variables that pure code reads and writes, sorted; builtins and tools are not variables."""
+        statements = [ast.Expr(t) if isinstance(t, ast.expr) else t for t in trees]
+        found = resolve(ast.Module(statements, []))  # type: ignore[arg-type]
+        reads = {n for s in found.scopes.values() for n in s.uses if found.owner(s, n) is None}
+        return tuple(sorted(n for n in reads if self.is_variable(n))), tuple(sorted(found.module.bindings))
+
+    def is_variable(self, name: str) -> bool:
+        return name.startswith("__weft_") or bool(self.unit.names.bindings(self.scope, name)) or self.is_own(name)
+
+    def is_own(self, name: str) -> bool:
+        return name in self.locals or name in self.cells
+
+    def is_stable(self, node: ast.expr) -> bool:
+        """Whether the value of an expression cannot change while a later part of the same statement runs."""
+        match node:
+            case ast.Constant():
+                return True
+            case ast.Starred():
+                return False
+            case ast.Name():
+                return node.id.startswith("__weft_t") or self._is_stable_name(node.id)
+            case _:
+                return False
+
+    def _is_stable_name(self, name: str) -> bool:
+        if name in self.rebound or name in self.cells or name in self.scope.frees:
+            return False
+        if name in self.locals:
+            return True
+        return self.unit.names.is_global(self.scope, name) and name not in self.unit.names.rebound_globals
+
+    def callees_in(self, tree: ast.AST) -> list[str]:
+        """What the calls in a tree can start: tools and functions by name, sorted."""
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        found = {name for call in calls for name in self.callees_of(call)}
+        return sorted(found)
+
+    def callees_of(self, call: ast.Call) -> list[str]:
+        """The tools and machine-run functions that one call can start, sorted."""
+        return sorted(filter(None, map(self._callee_name, self.unit.effects.callees.get(call, set()))))
+
+    def sources_of(self, waiting: ast.AST) -> list[str]:
+        """The tools and functions whose coroutines a waiting expression waits for, sorted; `*` where unknown."""
+        sites = self.unit.effects.sources.get(waiting, set())
+        return sorted({name for name in (self._callee_name(s.callee) for s in sites) if name}) or ["*"]
+
+    def _callee_name(self, callee: ToolValue | FunctionValue) -> str | None:
+        if isinstance(callee, ToolValue):
+            return callee.name
+        if callee.node in self.unit.effects.graph_functions:
+            assert not isinstance(callee.node, ast.Lambda)
+            return self.unit.key_of(callee.node)
+        return None
+
+    # -- code ------------------------------------------------------------------------------------------------------
+
+    def expression(self, node: ast.expr) -> graph.Code:
+        stubs = _Stubs(self.unit)
+        return expression_code(stubs.visit(node))
+
+    def code(self, statements: list[ast.stmt]) -> tuple[graph.Code, list[ast.stmt]]:
+        """The code of statements, and the statements as they stand in it."""
+        stubs = _Stubs(self.unit)
+        visited = [stubs.visit(s) for s in statements]
+        return statements_code(visited, tuple(stubs.in_order(visited))), visited
+
+    def assign(self, name: str, value: ast.expr) -> ast.stmt:
+        """`name = value`, on the line of the value."""
+        target = ast.copy_location(ast.Name(name, ast.Store()), value)
+        return ast.copy_location(ast.Assign([target], value), value)
+
+    def load(self, name: str, at: ast.AST) -> ast.expr:
+        return ast.copy_location(ast.Name(name, ast.Load()), at)
+
+
+class _Stubs(ast.NodeTransformer):
+    """Replaces the bodies of functions that the machine runs by `...`."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.found: dict[ast.AST, str] = {}
+
+    def _visit_function(self, node: FunctionNode) -> ast.AST:
+        if node not in self.unit.effects.graph_functions:
+            return self.generic_visit(node)
+        body = ast.copy_location(ast.Expr(ast.copy_location(ast.Constant(...), node)), node)
+        fields = {**{name: getattr(node, name) for name in node._fields}, "body": [body]}
+        stub = ast.copy_location(type(node)(**fields), node)
+        self.found[stub] = self.unit.key_of(node)
+        return stub
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._visit_function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        return self._visit_function(node)
+
+    def in_order(self, statements: list[ast.stmt]) -> list[str]:
+        return [self.found[n] for n in ast.walk(ast.Module(statements, [])) if n in self.found]
+
+
+def exits_of(statements: Sequence[ast.stmt]) -> tuple[Any, ...]:
+    """The ways other than its end by which control can leave native code."""
+    found: set[str] = set()
+    stack: list[tuple[ast.AST, bool]] = [(s, False) for s in statements]
+    while stack:
+        node, in_loop = stack.pop()
+        if isinstance(node, ast.Return):
+            found.add("return")
+        elif isinstance(node, ast.Break) and not in_loop:
+            found.add("break")
+        elif isinstance(node, ast.Continue) and not in_loop:
+            found.add("continue")
+        if isinstance(node, _FUNCTIONS):
+            continue
+        if isinstance(node, _LOOPS):
+            stack += [(child, True) for child in node.body]
+            stack += [(child, in_loop) for child in node.orelse]
+        else:
+            stack += [(child, in_loop) for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
+    return tuple(sorted(found))
+
+
+def located(node: Any, at: ast.AST) -> Any:
+    """The new tree, with the location of `at` wherever it has none."""
+    for inner in ast.walk(node):
+        if "lineno" in inner._attributes and not hasattr(inner, "lineno"):
+            ast.copy_location(inner, at)
+    return node

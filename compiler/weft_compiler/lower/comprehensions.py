@@ -1,0 +1,183 @@
+"""Comprehensions that hold a step become loops over an accumulator.
+
+The comprehension's own variables become variables of the function, renamed where the name is in use; those that a lambda
+captures get a new cell each time the comprehension starts, as CPython gives them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from weft_compiler import graph
+from weft_compiler.lower import expressions, statements
+from weft_compiler.lower.builder import Builder, located
+from weft_compiler.resolve import ComprehensionNode, Scope, elements, walk_scoped
+
+#: Builtins that take all of an iterable at once, so that a list in its place makes no difference.
+_CONSUMERS = frozenset({"sum", "list", "tuple", "set", "frozenset", "sorted", "min", "max", "dict"})
+
+
+def is_consumed_generator(b: Builder, node: ast.Call) -> bool:
+    """`sum(await f(x) for x in xs)`: a generator that the call around it runs to its end, or to its first hit."""
+    if not node.args or not isinstance(node.args[0], ast.GeneratorExp) or not b.unit.effects.suspends(node.args[0]):
+        return False
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr == "join"
+    return (
+        isinstance(node.func, ast.Name)
+        and not b.unit.names.bindings(b.scope, node.func.id)
+        and (node.func.id in _CONSUMERS or (node.func.id in ("any", "all") and len(node.args[0].generators) == 1))
+    )
+
+
+def lower_consumed_generator(b: Builder, node: ast.Call) -> ast.expr:
+    generator = node.args[0]
+    assert isinstance(generator, ast.GeneratorExp)
+    if isinstance(node.func, ast.Name) and node.func.id in ("any", "all"):
+        return _lower_any(b, generator, found=node.func.id == "any")
+    rest = [*node.args[1:], *(k.value for k in node.keywords)]
+    if any(b.unit.effects.suspends(r) for r in rest) or b.unit.effects.suspends(node.func):
+        b.unit.reporter.report("effectful-generator", generator)
+        return node
+    values = _accumulate_list(b, generator)
+    call = ast.Call(node.func, [values, *node.args[1:]], node.keywords)
+    return ast.copy_location(call, node)
+
+
+def lower_comprehension(b: Builder, node: ComprehensionNode) -> ast.expr:
+    match node:
+        case ast.GeneratorExp():
+            b.unit.reporter.report("effectful-generator", node)
+            return node
+        case ast.ListComp():
+            return _accumulate_list(b, node)
+        case ast.SetComp():
+            return _accumulate(b, node, _set_display(node), "add")
+        case ast.DictComp():
+            return _accumulate(b, node, ast.Dict([], []), "__setitem__")
+
+
+def _set_display(node: ast.AST) -> ast.expr:
+    """An empty set that no rebinding of `set` can change."""
+    return ast.Set([ast.copy_location(ast.Starred(ast.Tuple([], ast.Load()), ast.Load()), node)])
+
+
+def _accumulate_list(b: Builder, node: ast.ListComp | ast.GeneratorExp) -> ast.expr:
+    return _accumulate(b, node, ast.List([], ast.Load()), "append")
+
+
+def _accumulate(b: Builder, node: ComprehensionNode, empty: ast.expr, method: str) -> ast.expr:
+    # The first iterable is evaluated before the accumulator exists, and by the scope around.
+    first = expressions.lower_expression(b, node.generators[0].iter)
+    name = b.temporary("v")
+    b.pend(b.assign(name, located(empty, node)))
+
+    def collect() -> None:
+        values = expressions.lower_in_order(b, elements(node))
+        b.pend(located(_store(name, method, values), node))
+
+    _loops(b, node, first, collect)
+    return b.load(name, node)
+
+
+def _store(name: str, method: str, values: list[ast.expr]) -> ast.stmt:
+    collected = ast.Name(name, ast.Load())
+    if method == "__setitem__":
+        return ast.Assign([ast.Subscript(collected, values[0], ast.Store())], values[1])
+    return ast.Expr(ast.Call(ast.Attribute(collected, method, ast.Load()), values, []))
+
+
+def _lower_any(b: Builder, node: ast.GeneratorExp, found: bool) -> ast.expr:
+    """`any` and `all` stop at the first element that decides."""
+    first = expressions.lower_expression(b, node.generators[0].iter)
+    name = b.temporary("v")
+    b.pend(b.assign(name, located(ast.Constant(not found), node)))
+
+    def decide() -> None:
+        test = expressions.lower_expression(b, node.elt)
+        with b.block() as hit:
+            b.pend(b.assign(name, located(ast.Constant(found), node)))
+            b.flush()
+            b.emit(graph.Break(**b.place("break", [node], [])))
+        expressions.emit_branch(b, test, node, hit if found else [], [] if found else hit)
+
+    _loops(b, node, first, decide)
+    return b.load(name, node)
+
+
+def _loops(b: Builder, node: ComprehensionNode, first: ast.expr, innermost: Callable[[], None]) -> None:
+    scope = b.unit.names.scopes[node]
+    fresh, renamed = _adopt_variables(b, node, scope)
+    outer = set(b.comprehension_names)
+    b.comprehension_names |= renamed
+    _loop(b, node, 0, first, innermost, tuple(sorted(fresh)))
+    b.comprehension_names = outer
+
+
+def _loop(
+    b: Builder,
+    node: ComprehensionNode,
+    index: int,
+    iterable: ast.expr,
+    innermost: Callable[[], None],
+    fresh: tuple[str, ...],
+) -> None:
+    generator = node.generators[index]
+    if generator.is_async:
+        b.unit.reporter.report("async-for", node)
+        return
+
+    def body() -> None:
+        _conditions(b, node, generator.ifs, inner)
+
+    def inner() -> None:
+        if index + 1 == len(node.generators):
+            innermost()
+        else:
+            following = expressions.lower_expression(b, node.generators[index + 1].iter)
+            _loop(b, node, index + 1, following, innermost, ())
+
+    statements.emit_for(b, node, generator.target, iterable, body, fresh=fresh)
+
+
+def _conditions(b: Builder, node: ast.AST, conditions: list[ast.expr], then: Callable[[], None]) -> None:
+    if not conditions:
+        then()
+        return
+    test = expressions.lower_expression(b, conditions[0])
+    with b.block() as passed:
+        _conditions(b, node, conditions[1:], then)
+    expressions.emit_branch(b, test, conditions[0], passed, [])
+
+
+def _adopt_variables(b: Builder, node: ComprehensionNode, scope: Scope) -> tuple[set[str], set[str]]:
+    """Makes the comprehension's variables variables of the function: (those with a fresh cell, all)."""
+    fresh: set[str] = set()
+    adopted: set[str] = set()
+    for name in [n for n in scope.bindings if scope.owns(n)]:
+        new = _free_name(b, name)
+        captured = name in scope.cells
+        if new != name:
+            _rename(b, node, scope, name, new)
+        b.add_variable(new, captured)
+        adopted.add(new)
+        if captured:
+            fresh.add(new)
+    return fresh, adopted
+
+
+def _free_name(b: Builder, name: str) -> str:
+    candidate, number = name, 1
+    while candidate in b.unit.taken or candidate in b.comprehension_names:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
+
+
+def _rename(b: Builder, node: ComprehensionNode, owner: Scope, old: str, new: str) -> None:
+    names = b.unit.names
+    inside = list(walk_scoped(names, node, b.scope))
+    for name, scope in inside:
+        if isinstance(name, ast.Name) and name.id == old and names.owner(scope, old) is owner:
+            name.id = new

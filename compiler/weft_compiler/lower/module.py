@@ -1,0 +1,90 @@
+"""Lowers a module: its own code and every function that the machine runs, each to a `graph.Function`."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+
+from weft_compiler import graph
+from weft_compiler.diagnostics import span_of
+from weft_compiler.lower.builder import Builder, Unit
+from weft_compiler.lower.statements import lower_body
+from weft_compiler.resolve import FunctionNode, parameters
+
+MODULE = "<module>"
+
+
+def lower_module(unit: Unit, tree: ast.Module) -> dict[str, graph.Function]:
+    """All functions of the graph by key; the module's own code is `<module>`."""
+    _note_taken_names(unit)
+    functions = sorted(unit.effects.graph_functions, key=lambda f: (f.lineno, f.col_offset))
+    for function in functions:
+        unit.key_of(function)
+    lowered = {MODULE: _lower_top_level(unit, tree)}
+    for function in functions:
+        lowered[unit.key_of(function)] = _lower_function(unit, function)
+    return lowered
+
+
+def _note_taken_names(unit: Unit) -> None:
+    unit.taken = set(dir(builtins)) | set(unit.tools)
+    for scope in unit.names.scopes.values():
+        if scope.kind not in ("comprehension", "generator"):
+            unit.taken |= set(scope.bindings) | set(scope.uses)
+
+
+def _lower_top_level(unit: Unit, tree: ast.Module) -> graph.Function:
+    b = Builder(unit, unit.names.module)
+    with b.block() as nodes:
+        lower_body(b, tree.body)
+    lines = unit.source.lines
+    end = graph.Span(line=1, col=0, end_line=max(1, len(lines)), end_col=len(lines[-1]) if lines else 0)
+    return graph.Function(
+        name=MODULE,
+        qualname=MODULE,
+        is_async=True,
+        span=end,
+        doc=ast.get_docstring(tree),
+        body=graph.Block(nodes=tuple(nodes)),
+    )
+
+
+def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
+    scope = unit.names.scopes[node]
+    _check_function(unit, node)
+    b = Builder(unit, scope)
+    with b.block() as nodes:
+        lower_body(b, node.body[1:] if ast.get_docstring(node) is not None else node.body)
+    return graph.Function(
+        name=unit.key_of(node),
+        qualname=scope.qualname,
+        signature=ast.unparse(node.args),
+        parameters=tuple(p.arg for p in parameters(node.args)),
+        is_async=isinstance(node, ast.AsyncFunctionDef),
+        locals=tuple(sorted(b.locals)),
+        cells=tuple(sorted(b.cells)),
+        frees=tuple(sorted(scope.frees | (scope.declared_nonlocal & set(scope.bindings)))),
+        doc=ast.get_docstring(node),
+        span=span_of(node, unit.source),
+        body=graph.Block(nodes=tuple(nodes)),
+    )
+
+
+def _check_function(unit: Unit, node: FunctionNode) -> None:
+    """Generators that the machine would have to run are refused: they cannot be stored half-way."""
+    for inner in ast.walk(node):
+        if isinstance(inner, (ast.Yield, ast.YieldFrom)) and _runs_in(unit, inner, node):
+            code = "async-generator" if isinstance(node, ast.AsyncFunctionDef) else "effectful-generator"
+            unit.reporter.report(code, inner)
+            return
+
+
+def _runs_in(unit: Unit, inner: ast.AST, function: FunctionNode) -> bool:
+    stack: list[ast.AST] = list(function.body)
+    while stack:
+        current = stack.pop()
+        if current is inner:
+            return True
+        if not isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            stack += ast.iter_child_nodes(current)
+    return False
