@@ -35,9 +35,7 @@ _SOURCE: dict[str, Entry] = {
 _SUBSET: dict[str, Entry] = {
     "refused-import": {
         "message": "the module `{module}` is not available to orchestrations",
-        "notes": (
-            "orchestrations reach the outside world through tools only; available modules: {available}",
-        ),
+        "notes": ("orchestrations reach the outside world through tools only; available modules: {available}",),
         "help": "do this part in a tool and call the tool here",
     },
     "refused-import-name": {
@@ -77,9 +75,7 @@ _SUBSET: dict[str, Entry] = {
     },
     "refused-method": {
         "message": "a class of an orchestration cannot define `{name}`",
-        "notes": (
-            "when Python would call it is not the same in each process, so runs could not be repeated",
-        ),
+        "notes": ("when Python would call it is not the same in each process, so runs could not be repeated",),
         "help": "call an ordinary method where the work is to happen",
     },
     "metaclass": {
@@ -189,9 +185,7 @@ _NAMES: dict[str, Entry] = {
 _CALLS: dict[str, Entry] = {
     "never-awaited": {
         "message": "the coroutine of `{name}` is never awaited",
-        "notes": (
-            "only tools are awaited by themselves; async functions defined here are not, as in Python",
-        ),
+        "notes": ("only tools are awaited by themselves; async functions defined here are not, as in Python",),
         "help": "await it: `await {call}`",
     },
     "ambiguous-coroutine": {

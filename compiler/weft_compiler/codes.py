@@ -51,9 +51,7 @@ class Code:
         try:
             return Texts(
                 message=self.message.format_map(values) if message is None else message,
-                notes=tuple(note.format_map(values) for note in self.notes)
-                if notes is None
-                else tuple(notes),
+                notes=tuple(note.format_map(values) for note in self.notes) if notes is None else tuple(notes),
                 help=self.help.format_map(values) if self.help and help_text is None else help_text,
             )
         except KeyError as missing:

@@ -13,11 +13,14 @@ import tokenize
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from weft_compiler.depth import MAX_CHAIN, MAX_NESTING, too_deep
 from weft_compiler.diagnostics import Reporter, split_lines
 from weft_compiler.graph import Span
-from weft_compiler.syntax import check_tree, parse_tree
+from weft_compiler.syntax import TooDeep, check_tree, parse_tree
 
 MAX_BYTES = 1_000_000
+
+_START = Span(line=1, col=0, end_line=1, end_col=0)
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,14 @@ def parse_source(text: str, file: str, reporter: Reporter) -> Source | None:
     """The parsed source, or None after its errors are reported."""
     if not _check_text(text, reporter):
         return None
-    tree = parse_tree(text, reporter)
-    if tree is None or not check_tree(tree, reporter):
+    try:
+        tree = parse_tree(text, reporter)
+        if tree is None or not _check_depth(tree, reporter) or not check_tree(tree, reporter):
+            return None
+    except TooDeep as error:
+        _report_depth(error.span or _START, reporter)
         return None
-    return Source(text, file, tree, split_lines(text), find_titles(text, tree))
+    return Source(text, file, tree, reporter.lines, find_titles(text, tree))
 
 
 def find_titles(text: str, tree: ast.Module) -> dict[int, str]:
@@ -46,27 +53,35 @@ def find_titles(text: str, tree: ast.Module) -> dict[int, str]:
     above = _comment_lines(text)
     titles: dict[int, str] = {}
     for node in ast.walk(tree):
-        if isinstance(node, (ast.stmt, ast.excepthandler)) and (
-            title := _title_above(_first_line(node), above)
-        ):
+        if isinstance(node, (ast.stmt, ast.excepthandler)) and (title := _title_above(_first_line(node), above)):
             titles[node.lineno] = title
     return titles
 
 
 def _check_text(text: str, reporter: Reporter) -> bool:
-    start = Span(line=1, col=0, end_line=1, end_col=0)
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        reporter.report("not-text", start, problem=f"the source is not valid Unicode text: {error.reason}")
+        reporter.report("not-text", _START, problem=f"the source is not valid Unicode text: {error.reason}")
         return False
     if size > MAX_BYTES:
-        reporter.report("too-large", start, size=size, limit=MAX_BYTES)
+        reporter.report("too-large", _START, size=size, limit=MAX_BYTES)
     if (nul := text.find("\0")) >= 0:
         line = len(split_lines(text[:nul]))
         spot = Span(line=line, col=0, end_line=line, end_col=0)
         reporter.report("not-text", spot, problem="the source contains a null byte")
     return not reporter.failed
+
+
+def _check_depth(tree: ast.Module, reporter: Reporter) -> bool:
+    node = too_deep(tree)
+    if node is not None:
+        _report_depth(node, reporter)
+    return node is None
+
+
+def _report_depth(where: ast.AST | Span, reporter: Reporter) -> None:
+    reporter.report("too-deep", where, limit=MAX_NESTING, chain=MAX_CHAIN)
 
 
 def _comment_lines(text: str) -> dict[int, str]:

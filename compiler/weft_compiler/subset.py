@@ -1,17 +1,20 @@
 """The second phase: which constructs an orchestration may use.
 
-One table says for every concrete class of `ast`, on every supported minor version of Python, whether the
-compiler lowers it to the graph, passes it on as pure code, or refuses it. Whether a construct that is pure
-here holds a step, and whether that can be lowered, is decided by the phases after this one.
+One table says for every concrete class of `ast`, on every supported minor version of Python, whether the compiler
+lowers it to the graph, passes it on as pure code, or refuses it. Whether a construct that is pure here holds a step,
+and whether that can be lowered, is decided by the phases after this one. Names and imports have a file of their own.
 """
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from weft_compiler.diagnostics import Reporter
 from weft_compiler.source import Source
+from weft_compiler.subset_names import check_names
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,160 @@ class Refused:
     code: str
 
 
+#: `lowered`: becomes nodes of the graph where it holds a step. `pure`: only ever part of pure code, or of the
+#: construct around it.
 Verdict = Literal["lowered", "pure"] | Refused
 
-VERDICTS: Final[dict[str, Verdict]] = {}
+#: By the class's name, since each minor version of Python has classes that others lack.
+VERDICTS: Final[dict[str, Verdict]] = {
+    # Statements.
+    "FunctionDef": "lowered",
+    "AsyncFunctionDef": "lowered",
+    "ClassDef": "pure",
+    "Return": "lowered",
+    "Delete": "pure",
+    "Assign": "lowered",
+    "TypeAlias": Refused("type-alias"),
+    "AugAssign": "lowered",
+    "AnnAssign": "lowered",
+    "For": "lowered",
+    "AsyncFor": Refused("async-for"),
+    "While": "lowered",
+    "If": "lowered",
+    "With": "pure",
+    "AsyncWith": Refused("async-with"),
+    "Match": "pure",
+    "Raise": "lowered",
+    "Try": "lowered",
+    "TryStar": "pure",
+    "Assert": "lowered",
+    "Import": "pure",
+    "ImportFrom": "pure",
+    "Global": "pure",
+    "Nonlocal": "pure",
+    "Expr": "lowered",
+    "Pass": "pure",
+    "Break": "lowered",
+    "Continue": "lowered",
+    # Expressions.
+    "BoolOp": "lowered",
+    "NamedExpr": "lowered",
+    "BinOp": "lowered",
+    "UnaryOp": "lowered",
+    "Lambda": "pure",
+    "IfExp": "lowered",
+    "Dict": "lowered",
+    "Set": "lowered",
+    "ListComp": "lowered",
+    "SetComp": "lowered",
+    "DictComp": "lowered",
+    "GeneratorExp": "pure",
+    "Await": "lowered",
+    "Yield": "pure",
+    "YieldFrom": "pure",
+    "Compare": "lowered",
+    "Call": "lowered",
+    "FormattedValue": "lowered",
+    "Interpolation": Refused("template-string"),
+    "JoinedStr": "lowered",
+    "TemplateStr": Refused("template-string"),
+    "Constant": "pure",
+    "Attribute": "lowered",
+    "Subscript": "lowered",
+    "Starred": "lowered",
+    "Name": "pure",
+    "List": "lowered",
+    "Tuple": "lowered",
+    "Slice": "lowered",
+    # Patterns.
+    "MatchValue": "pure",
+    "MatchSingleton": "pure",
+    "MatchSequence": "pure",
+    "MatchMapping": "pure",
+    "MatchClass": "pure",
+    "MatchStar": "pure",
+    "MatchAs": "pure",
+    "MatchOr": "pure",
+    # Parts of statements and expressions.
+    "comprehension": "lowered",
+    "ExceptHandler": "lowered",
+    "arguments": "pure",
+    "arg": "pure",
+    "keyword": "lowered",
+    "alias": "pure",
+    "withitem": "pure",
+    "match_case": "pure",
+    # Type parameters.
+    "TypeVar": Refused("type-parameters"),
+    "ParamSpec": Refused("type-parameters"),
+    "TypeVarTuple": Refused("type-parameters"),
+}
+
+#: What the table speaks of; operators, contexts and module roots carry no decision of their own.
+JUDGED: Final = (
+    ast.stmt,
+    ast.expr,
+    ast.pattern,
+    ast.excepthandler,
+    ast.comprehension,
+    ast.arguments,
+    ast.arg,
+    ast.keyword,
+    ast.alias,
+    ast.withitem,
+    ast.match_case,
+    *((ast.type_param,) if hasattr(ast, "type_param") else ()),
+)
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
-def check_subset(source: Source, reporter: Reporter) -> None:
-    """Reports every construct, name and import that no orchestration may use."""
+def check_subset(source: Source, reporter: Reporter, *, tools: Collection[str] = ()) -> None:
+    """Reports every construct, name and import that no orchestration may use.
+
+    `tools` are names that may hide builtins, and that need no import.
+    """
+    for node in ast.walk(source.tree):
+        if isinstance(node, JUDGED):
+            _check_construct(node, reporter)
+    check_names(source.tree, reporter, tools)
+
+
+def _check_construct(node: ast.AST, reporter: Reporter) -> None:
+    verdict = VERDICTS[type(node).__name__]
+    if isinstance(verdict, Refused):
+        reporter.report(verdict.code, node, name=_alias_name(node))
+    elif isinstance(node, ast.AsyncFunctionDef) and (spot := _own_yield(node)) is not None:
+        reporter.report("async-generator", spot)
+    elif isinstance(node, ast.comprehension) and node.is_async:
+        reporter.report("async-for", node)
+    elif isinstance(node, ast.ClassDef):
+        _check_class(node, reporter)
+
+
+def _alias_name(node: ast.AST) -> str:
+    """The name that a `type` statement gives; empty for all other nodes."""
+    name = getattr(node, "name", None)
+    return name.id if isinstance(name, ast.Name) else ""
+
+
+def _check_class(node: ast.ClassDef, reporter: Reporter) -> None:
+    # `total` is `TypedDict`'s; any other keyword goes to a metaclass or to `__init_subclass__`.
+    for keyword in node.keywords:
+        if keyword.arg != "total":
+            reporter.report("metaclass", keyword)
+
+
+def _own_yield(function: ast.AsyncFunctionDef) -> ast.AST | None:
+    """The first `yield` that makes the function itself a generator."""
+    return next((node for node in _own_nodes(function) if isinstance(node, ast.Yield)), None)
+
+
+def _own_nodes(function: ast.AsyncFunctionDef) -> Iterator[ast.AST]:
+    """The nodes of the function's body in the order of the source, without those of scopes within it."""
+    pending: list[ast.AST] = list(reversed(function.body))
+    while pending:
+        node = pending.pop()
+        yield node
+        if not isinstance(node, _SCOPES):
+            pending.extend(reversed(list(ast.iter_child_nodes(node))))

@@ -1,75 +1,159 @@
 """CPython's own view of the text: its parser, and the errors that its compiler finds after parsing.
 
 Messages and positions are CPython's. Only `await`, `return`, `async for`, `async with` and asynchronous
-comprehensions at top level are allowed beyond what CPython accepts in a module.
+comprehensions at top level are allowed beyond what CPython accepts in a module. CPython stops at its first error;
+here the faulty statement gives way to a harmless one and the rest is looked at again.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 import warnings
+from typing import cast
 
-from weft_compiler.diagnostics import Reporter
+from weft_compiler.depth import run_deep
+from weft_compiler.diagnostics import Reporter, characters
 from weft_compiler.graph import Span
+from weft_compiler.syntax_recovery import without_statement
+
+#: Syntax errors of one source that are reported together.
+_MOST_ERRORS = 20
+#: Limits of CPython's tokenizer, which it reports as syntax errors.
+_DEPTH_MESSAGES = ("too many nested parentheses", "too many levels of indentation")
+
+
+class TooDeep(Exception):
+    """CPython's parser or compiler gave up on the depth of the text. `span` is None where it does not say where."""
+
+    def __init__(self, span: Span | None = None) -> None:
+        super().__init__(span)
+        self.span = span
 
 
 def parse_tree(text: str, reporter: Reporter) -> ast.Module | None:
-    """The tree, or None after its syntax errors are reported."""
-    try:
-        return _parse(text)
-    except SyntaxError as error:
-        reporter.report("syntax-error", _span_of_error(error, reporter), problem=error.msg)
+    """The tree, or None after its syntax errors are reported. Raises TooDeep."""
+    seen: set[int] = set()
+    while len(seen) < _MOST_ERRORS:
+        try:
+            tree = _parse(text)
+        except SyntaxError as error:
+            span = _span_of_error(error, reporter, in_bytes=False)
+            if error.msg.startswith(_DEPTH_MESSAGES):
+                raise TooDeep(span) from error
+            if span.line in seen:
+                return None
+            seen.add(span.line)
+            reporter.report("syntax-error", span, problem=error.msg)
+            patched = without_statement(text, span.line, error.msg)
+            if patched is None:
+                return None
+            text = patched
+        else:
+            return None if seen else tree
     return None
 
 
 def check_tree(tree: ast.Module, reporter: Reporter) -> bool:
-    """Reports what CPython's compiler refuses in the tree; whether there was nothing."""
-    try:
-        _compile(tree)
-    except SyntaxError as error:
-        reporter.report("syntax-error", _span_of_error(error, reporter), problem=error.msg)
-    return not reporter.failed
+    """Reports what CPython's compiler refuses in the tree; says whether there was nothing. Raises TooDeep."""
+    error = _compile_error(tree)
+    if error is None:
+        return True
+    tree = _copied(tree)
+    seen: set[tuple[int, int]] = set()
+    while error is not None and len(seen) < _MOST_ERRORS:
+        span = _span_of_error(error, reporter, in_bytes=True)
+        reporter.report("syntax-error", span, problem=error.msg)
+        place = (error.lineno or 0, error.offset or 0)
+        if place in seen or not _replace_statement(tree, *place):
+            break
+        seen.add(place)
+        error = _compile_error(tree)
+    return False
+
+
+def _copied(tree: ast.Module) -> ast.Module:
+    return run_deep(lambda: copy.deepcopy(tree))
 
 
 def _parse(text: str) -> ast.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(text)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return run_deep(lambda: ast.parse(text))
+    except (RecursionError, MemoryError) as error:
+        raise TooDeep from error
 
 
-def _compile(tree: ast.Module) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        compile(
-            _without_top_level_returns(tree), "<orchestration>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        )
+def _compile_error(tree: ast.Module) -> SyntaxError | None:
+    """What CPython's compiler says about the tree, its top-level returns taken as expressions."""
+    module = cast(ast.Module, _without_returns(tree))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            run_deep(lambda: _compile(module))
+    except SyntaxError as error:
+        return error
+    except (RecursionError, MemoryError) as error:
+        raise TooDeep from error
+    return None
 
 
-class _ReturnsToExpressions(ast.NodeTransformer):
-    def visit_Return(self, node: ast.Return) -> ast.stmt:
-        if node.value is None:
-            return ast.copy_location(ast.Pass(), node)
-        return ast.copy_location(ast.Expr(node.value), node)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        return node
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
-        return node
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
-        return node
+def _compile(module: ast.Module) -> None:
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    compile(module, "<orchestration>", "exec", flags=flags, dont_inherit=True)
 
 
-def _without_top_level_returns(tree: ast.Module) -> ast.Module:
-    copied = ast.parse(ast.unparse(tree))
-    return ast.fix_missing_locations(_ReturnsToExpressions().visit(copied))
+def _without_returns(part: ast.AST) -> ast.AST:
+    """The part with each `return` that belongs to the module itself as an expression; shares what stays the same."""
+    if isinstance(part, ast.Return):
+        value = part.value or ast.copy_location(ast.Constant(None), part)
+        return ast.copy_location(ast.Expr(value), part)
+    if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return part
+    clone = copy.copy(part)
+    for name, held in ast.iter_fields(part):
+        if isinstance(held, list) and held and isinstance(held[0], (ast.stmt, ast.excepthandler, ast.match_case)):
+            setattr(clone, name, [_without_returns(inner) for inner in held])
+    return clone
 
 
-def _span_of_error(error: SyntaxError, reporter: Reporter) -> Span:
+def _replace_statement(tree: ast.Module, line: int, offset: int) -> bool:
+    """Puts `pass` for the innermost statement that holds the position; says whether there is one."""
+    place = (line, max(offset - 1, 0))
+    found: tuple[list[ast.stmt], int] | None = None
+    pending: list[ast.AST] = [tree]
+    while pending:
+        for _, held in ast.iter_fields(pending.pop()):
+            for index, inner in enumerate(held if isinstance(held, list) else ()):
+                if isinstance(inner, ast.stmt) and _holds(inner, place):
+                    found = (held, index)
+                    pending.append(inner)
+                elif isinstance(inner, (ast.excepthandler, ast.match_case)):
+                    pending.append(inner)
+    if found is None:
+        return False
+    statements, index = found
+    statements[index] = ast.copy_location(ast.Pass(), statements[index])
+    return True
+
+
+def _holds(statement: ast.stmt, place: tuple[int, int]) -> bool:
+    end = (statement.end_lineno or statement.lineno, statement.end_col_offset or 0)
+    return (statement.lineno, statement.col_offset) <= place <= end
+
+
+def _span_of_error(error: SyntaxError, reporter: Reporter, *, in_bytes: bool) -> Span:
+    """The error's range. CPython counts from 1; in characters when it parses, in UTF-8 bytes when it compiles."""
     line = min(max(error.lineno or 1, 1), len(reporter.lines))
-    col = max((error.offset or 1) - 1, 0)
-    end_line, end_col = error.end_lineno or line, (error.end_offset or 0) - 1
+    end_line = min(max(error.end_lineno or line, line), len(reporter.lines))
+    col = _column(reporter.lines[line - 1], error.offset, in_bytes=in_bytes)
+    end_col = _column(reporter.lines[end_line - 1], error.end_offset, in_bytes=in_bytes)
     if (end_line, end_col) <= (line, col):
-        end_line, end_col = line, col + 1
+        end_line, end_col = line, min(col + 1, len(reporter.lines[line - 1]))
     return Span(line=line, col=col, end_line=end_line, end_col=end_col)
+
+
+def _column(line: str, offset: int | None, *, in_bytes: bool) -> int:
+    col = max((offset or 1) - 1, 0)
+    return characters(line, col) if in_bytes else min(col, len(line))
