@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weft_compiler.diagnostics import Reporter, span_of
-from weft_compiler.source import Source
 from weft_compiler.tool_spec import Parameter, ToolSpec
 
 _POSITIONAL = ("positional_only", "positional_or_keyword")
@@ -22,9 +21,9 @@ _LITERAL = (ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp)
 _SHOWN = 160
 
 
-def bind_call(spec: ToolSpec, call: ast.Call, reporter: Reporter, source: Source) -> bool:
+def bind_call(spec: ToolSpec, call: ast.Call, reporter: Reporter) -> bool:
     """Reports what is wrong with the call's arguments; says whether there was nothing."""
-    binding = _Binding(spec, call, reporter, source)
+    binding = _Binding(spec, call, reporter)
     binding.bind_positional()
     binding.bind_keywords()
     binding.check_missing()
@@ -51,7 +50,6 @@ class _Binding:
     spec: ToolSpec
     call: ast.Call
     reporter: Reporter
-    source: Source
     bound: dict[str, ast.expr] = field(default_factory=dict)
     fits: bool = True
 
@@ -122,8 +120,8 @@ class _Binding:
         if not near:
             self._report("wrong-argument", keyword, name=name, proposal="leave it out")
             return
-        span = span_of(keyword, self.source)
-        line = self.source.lines[span.line - 1]
+        span = span_of(keyword, self.reporter)
+        line = self.reporter.lines[span.line - 1]
         fix = f"{line[: span.col]}{near[0]}{line[span.col + len(name) :]}".strip()
         self._report("wrong-argument", keyword, name=name, proposal=f"did you mean `{near[0]}`?", fix=fix)
 
