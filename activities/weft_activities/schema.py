@@ -68,13 +68,17 @@ class Inputs:
         for parameter in self.parameters:
             if parameter.kind == "var_keyword":
                 bound.arguments[parameter.name] = dict(model.__pydantic_extra__ or {})
-            elif self._fields[parameter.name] in model.model_fields_set:
+            elif self._fields[parameter.name] in model.model_fields_set or self._hidden_default(parameter.name):
                 value = getattr(model, self._fields[parameter.name])
                 bound.arguments[parameter.name] = tuple(value) if parameter.kind == "var_positional" else value
         if any(p.kind in ("positional_only", "var_positional") for p in self.parameters):
             # A gap before a positional argument has to be filled; by name it may stay open.
             bound.apply_defaults()
         return bound
+
+    def _hidden_default(self, name: str) -> bool:
+        """Whether the function's default is a pydantic `Field(...)`, which holds the real one."""
+        return isinstance(self._signature.parameters[name].default, FieldInfo)
 
 
 @dataclass(frozen=True)
@@ -153,8 +157,9 @@ def make_outputs(hints: Mapping[str, Any]) -> Outputs:
 
 def _describe(parameter: inspect.Parameter) -> Parameter:
     variadic = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    required = parameter.default is inspect.Parameter.empty and not variadic
-    return Parameter(name=parameter.name, kind=_KINDS[parameter.kind], required=required)
+    default = parameter.default
+    absent = default.is_required() if isinstance(default, FieldInfo) else default is inspect.Parameter.empty
+    return Parameter(name=parameter.name, kind=_KINDS[parameter.kind], required=absent and not variadic)
 
 
 def _hint_of(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> Any:
@@ -166,11 +171,13 @@ def _hint_of(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> Any:
 def _field_of(parameter: inspect.Parameter, hint: Any, text: str | None) -> tuple[Any, Any]:
     if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
         return list[hint], Field(default=[], alias=parameter.name, description=text)
-    default = ... if parameter.default is inspect.Parameter.empty else parameter.default
+    options: dict[str, Any] = {"alias": parameter.name}
+    if isinstance(parameter.default, FieldInfo):
+        hint = Annotated[hint, parameter.default]
+    elif parameter.default is not inspect.Parameter.empty:
+        options["default"] = parameter.default
     described = any(isinstance(m, FieldInfo) and m.description for m in getattr(hint, "__metadata__", ()))
-    if text is None or described:
-        return hint, Field(default=default, alias=parameter.name)
-    return Annotated[hint, Field(description=text)], Field(default=default, alias=parameter.name)
+    return hint, Field(**options) if described else Field(description=text, **options)
 
 
 def _base_model(extra_hint: Any) -> type[BaseModel]:

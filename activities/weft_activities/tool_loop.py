@@ -39,9 +39,10 @@ class ToolLoop:
         try:
             done = await asyncio.shield(ended)
         except asyncio.CancelledError:
-            loop.call_soon_threadsafe(_cancel, started)
-            await asyncio.wait({ended}, timeout=CANCEL_GRACE)
             if not ended.done():
+                loop.call_soon_threadsafe(_cancel, started)
+                await asyncio.wait({ended}, timeout=CANCEL_GRACE)
+            if not ended.done() or ended.cancelled():
                 raise
             done = ended.result()
         return done.result()
@@ -82,8 +83,9 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
-        _cancel(list(asyncio.all_tasks(loop)))
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        left = list(asyncio.all_tasks(loop))
+        _cancel(left)
+        loop.run_until_complete(asyncio.wait(left) if left else loop.shutdown_asyncgens())
     finally:
         loop.close()
 
