@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import os
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 NAME = "tests.host.fakes:FakeMachine"
 
 
+_LIVING: weakref.WeakSet[FakeMachine] = weakref.WeakSet()
+
+
 class FakeMachine:
-    """State is the list of texts delivered; commands are that list's length and the text. An event `line:verb:argument`
-    sets the line and does something first."""
+    """State is the list of its events; commands are that list's length and what the event came to.
+
+    An event is `line:verb:argument`; the line is traced, then the verb does something.
+    """
 
     def __init__(self, texts: list[str], trace: Callable[[int], None]) -> None:
         self.texts = texts
         self._trace = trace
+        _LIVING.add(self)
 
     @classmethod
     def start(cls, start: bytes, trace: Callable[[int], None]) -> tuple[FakeMachine, bytes]:
@@ -92,5 +99,6 @@ _VERBS: dict[str, Callable[[str], Any]] = {
     "allocate": _allocate,
     "attempt": _attempt,
     "raise": lambda message: exec("raise RuntimeError(m)", {"m": message}),
+    "census": lambda _: len(_LIVING),
     "long": lambda size: "x" * int(size),
 }

@@ -19,7 +19,7 @@ from weft_workflows.host.contract import Machine, load_machine
 from weft_workflows.host.errors import MachineFailed
 from weft_workflows.host.limits import HostLimits
 from weft_workflows.host.warm import warm
-from weft_workflows.host.wire import OUT_OF_MEMORY, Channel, Op, Page
+from weft_workflows.host.wire import OUT_OF_MEMORY, Channel, MessageTooLong, Op, Page
 
 
 def main(channel_fd: int, page_fd: int) -> NoReturn:
@@ -70,16 +70,19 @@ class _Server:
         """The reply. A machine whose state is unknown after an error is dropped; the worker rebuilds it."""
         self._page.begin(machine)
         try:
-            reply: tuple[int, int, bytes] = (Op.DONE, machine, self._carry_out(op, machine, body))
+            reply = self._carry_out(op, machine, body)
+            if len(reply) > self._limits.message_bytes:
+                raise MessageTooLong(len(reply), self._limits.message_bytes)
+            status = Op.DONE
         except MemoryError:
             # Whatever else is attempted now may fail too; the page keeps the machine and its line.
             os._exit(OUT_OF_MEMORY)
         except BaseException as error:  # noqa: BLE001 - a fault in the machine must not end its neighbours
             if op not in (Op.SNAPSHOT, Op.INSPECT):
                 self._machines.pop(machine, None)
-            reply = (Op.RAISED, machine, MachineFailed.of(error, self._page.line).to_bytes())
+            status, reply = Op.RAISED, MachineFailed.of(error, self._page.line).to_bytes()
         self._page.end()
-        return reply
+        return status, machine, reply
 
     def _carry_out(self, op: int, machine: int, body: bytes) -> bytes:
         if op == Op.DELIVER:

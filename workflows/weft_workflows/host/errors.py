@@ -13,8 +13,15 @@ class HostUnavailable(Exception):
 class HostRestarted(HostUnavailable):
     """The host died under this call, for the first time, after much of the call's time was gone.
 
-    The machine is rebuilt by the next call. A second death at the same event raises `EvaluatorDied`.
+    The machine is rebuilt by the next call. A second death at the same event raises `EvaluatorDied`. Where
+    `charged`, it was this run that was being executed, at `line`; else the run is a neighbour of the one that was.
     """
+
+    def __init__(self, message: str, *, line: int = 0, reason: str = "", charged: bool = False) -> None:
+        super().__init__(message)
+        self.line = line
+        self.reason = reason
+        self.charged = charged
 
 
 class HostBusy(HostUnavailable):

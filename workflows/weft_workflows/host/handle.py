@@ -136,7 +136,12 @@ class Handle:
             self._pool.charges.charge(self.key, place, death)
         if patience == 0 or time.monotonic() - began > self._pool.limits.cpu_seconds / 3:
             at = f" at line {death.line}" if death.line else ""
-            raise HostRestarted(f"the host process of run {self.key} ended{at} ({death.reason}); make the call again")
+            raise HostRestarted(
+                f"the host process of run {self.key} ended{at} ({death.reason}); make the call again",
+                line=death.line,
+                reason=death.reason,
+                charged=death.machine == self._machine,
+            )
 
     def _keep_log_short(self, seconds: float) -> None:
         """A snapshot in place of the log, where re-delivering it would take long and this call has the time."""

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from weft_workflows.host.errors import HostStartFailed, MachineFailed
@@ -99,10 +99,12 @@ class HostProcess:
         self.held = tuple(json.loads(body))
 
     def request(self, op: Op, machine: int, body: bytes) -> bytes:
-        """The reply. Raises HostDied; MachineFailed where the machine raised; MessageTooLong for too large a body."""
-        self._channel.set_timeout(self._limits.wall_seconds)
+        """The reply. Raises HostDied; MachineFailed where the machine raised or the body is too large."""
+        if len(body) > self._limits.message_bytes:
+            raise MachineFailed.of(MessageTooLong(len(body), self._limits.message_bytes), 0)
         deadline = time.monotonic() + self._limits.wall_seconds
         try:
+            self._channel.set_timeout(self._limits.wall_seconds)
             self._channel.send(op, machine, body)
             status, _, reply = self._channel.receive(deadline)
         except TimeoutError:
@@ -110,9 +112,8 @@ class HostProcess:
         except (EOFError, OSError):
             raise HostDied(self._bury(None)) from None
         except MessageTooLong as error:
-            if len(body) > self._limits.message_bytes:
-                raise
-            raise HostDied(self._bury(str(error))) from None
+            # The child itself never sends such a reply, so something else speaks for it now.
+            raise HostDied(replace(self._bury(str(error)), machine=machine)) from None
         except BaseException:
             # The thread was interrupted between question and answer: nobody could tell whose the next reply is.
             self.end()

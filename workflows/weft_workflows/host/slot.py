@@ -113,16 +113,20 @@ class Slot:
     @contextlib.contextmanager
     def turn(self) -> Iterator[HostProcess]:
         """The process, for this thread alone. Raises HostBusy where others take too long, else as `ready`."""
-        process = self.ready()
-        if not self._turn.acquire(timeout=self._limits.turn_seconds):
-            raise HostBusy(
-                f"other runs kept the host process busy for {self._limits.turn_seconds:g} s; the call can be made again"
-            )
-        try:
-            self._forget_all(process)
-            yield process
-        finally:
-            self._turn.release()
+        while True:
+            process = self.ready()
+            if not self._turn.acquire(timeout=self._limits.turn_seconds):
+                raise HostBusy(
+                    f"other runs kept the host busy for {self._limits.turn_seconds:g} s; the call can be made again"
+                )
+            try:
+                # It may have died under those who were before this thread.
+                if process is self._process:
+                    self._forget_all(process)
+                    yield process
+                    return
+            finally:
+                self._turn.release()
 
     def lost(self, process: HostProcess) -> None:
         """That process has died: the next one is started at once, so that it is there when it is needed."""

@@ -42,7 +42,10 @@ class Op(IntEnum):
 
 
 class MessageTooLong(Exception):
-    """A frame exceeds `HostLimits.message_bytes`."""
+    """A frame exceeds `HostLimits.message_bytes`. Nothing of it was sent."""
+
+    def __init__(self, size: int, largest: int) -> None:
+        super().__init__(f"a message of {size:,} bytes exceeds the host's limit of {largest:,}")
 
 
 class Channel:
@@ -55,7 +58,7 @@ class Channel:
 
     def send(self, op: int, machine: int, body: bytes) -> None:
         if len(body) > self._largest:
-            raise MessageTooLong(f"a message of {len(body):,} bytes exceeds the limit of {self._largest:,}")
+            raise MessageTooLong(len(body), self._largest)
         self._socket.sendall(_HEADER.pack(len(body), machine, op) + body)
 
     def receive(self, deadline: float | None = None) -> tuple[int, int, bytes]:
@@ -63,7 +66,7 @@ class Channel:
         self._fill(_HEADER.size, deadline)
         size, machine, op = _HEADER.unpack_from(self._buffer)
         if size > self._largest:
-            raise MessageTooLong(f"a message of {size:,} bytes exceeds the limit of {self._largest:,}")
+            raise MessageTooLong(size, self._largest)
         end = _HEADER.size + size
         self._fill(end, deadline)
         body = bytes(memoryview(self._buffer)[_HEADER.size : end])
