@@ -65,9 +65,7 @@ def three_sleepers(start: p.Start) -> Script:
     event = yield [timer, *(call(f"s{delay}", "work", delay=delay) for delay in (3, 1, 2))]
     order = []
     for _ in range(4):
-        order.append(
-            [event.step if isinstance(event, p.StepSucceeded) else event.timer, event.now - start.now]
-        )
+        order.append([event.step if isinstance(event, p.StepSucceeded) else event.timer, event.now - start.now])
         if len(order) < 4:
             event = yield []
     yield [finish(order)]
@@ -182,9 +180,7 @@ async def test_a_result_without_json_form_is_a_failure_of_the_step() -> None:
 
 
 async def test_a_tool_that_takes_too_long_times_out() -> None:
-    outcome = await run(
-        "one_step", lambda n, a, i: i.sleep(9), tool("work", timeout=5), clock="virtual", attempts=1
-    )
+    outcome = await run("one_step", lambda n, a, i: i.sleep(9), tool("work", timeout=5), clock="virtual", attempts=1)
     assert outcome.error is not None
     assert (outcome.error.type, outcome.error.message) == ("TimeoutError", "work took longer than 5 s")
     assert outcome.elapsed == 5

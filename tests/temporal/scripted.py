@@ -86,9 +86,7 @@ def plan(script_name: str, *tools: ToolSpec, python: str | None = None) -> Plan:
     return Plan(file="plan.py", source=script_name, graph=graph, tools=tools, **extra)
 
 
-def call(
-    step: str, tool_name: str, line: int = 1, group: str = "", title: str = "", **arguments: Any
-) -> p.CallTool:
+def call(step: str, tool_name: str, line: int = 1, group: str = "", title: str = "", **arguments: Any) -> p.CallTool:
     return p.CallTool(step, tool_name, json.dumps(arguments), line, title, group)
 
 

@@ -1,0 +1,97 @@
+"""Runs of scripted machines on the session's embedded server, with real hosts and real activities."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+from weft_activities.invoke import activity_for
+from weft_worker.embedded import ServerInfo
+from weft_workflows import evaluators
+from weft_workflows.host.pool import HostLimits, HostPool
+from weft_workflows.messages import RunOptions, RunResult
+from weft_workflows.run_workflow import RunWorkflow
+from weft_workflows.starting import start_options
+
+from tests.temporal import scripts
+from tests.temporal.scripted import plan
+from tests.temporal.tools import TOOLS
+
+MACHINE = f"{scripts.__name__}:ScriptedMachine"
+_numbers = count(1)
+
+Handle = WorkflowHandle[Any, RunResult]
+StartRun = Callable[..., Coroutine[Any, Any, Handle]]
+
+
+async def connect(address: str) -> Client:
+    return await Client.connect(address, data_converter=pydantic_data_converter)
+
+
+@asynccontextmanager
+async def worker_on(client: Client, pool: HostPool, queue: str, **options: Any) -> AsyncIterator[Worker]:
+    evaluators.install(pool, evaluators.signals_through(client))
+    worker = Worker(
+        client,
+        task_queue=queue,
+        workflows=[RunWorkflow],
+        activities=[activity_for(tool) for tool in TOOLS.values()],
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        **options,
+    )
+    async with worker:
+        yield worker
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[HostPool]:
+    pool = HostPool(size=1, limits=HostLimits(cpu_seconds=1.0), machine=MACHINE)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def queue() -> str:
+    """A task queue of the test's own, so that no other test's worker takes its runs."""
+    return f"queue-{next(_numbers)}"
+
+
+@pytest.fixture
+async def client(temporal_server: ServerInfo) -> Client:
+    return await connect(temporal_server.address)
+
+
+@pytest.fixture
+async def worker(client: Client, pool: HostPool, queue: str) -> AsyncIterator[Worker]:
+    async with worker_on(client, pool, queue) as worker:
+        yield worker
+
+
+@pytest.fixture
+def start_run(client: Client, queue: str) -> StartRun:
+    """Starts a run of a script: `await start_run("straight", **inputs)`."""
+
+    async def start(script: str, options: RunOptions | None = None, python: str | None = None, **inputs: Any) -> Handle:
+        tools = [tool.spec for tool in TOOLS.values()]
+        run_id = f"{script}-{next(_numbers)}"
+        arguments = start_options(plan(script, *tools, python=python), inputs, options, run_id=run_id, task_queue=queue)
+        return await client.start_workflow(**arguments, result_type=RunResult)
+
+    return start
+
+
+async def eventually(condition: Callable[[], Coroutine[Any, Any, Any]], seconds: float = 30) -> Any:
+    """The condition's first true value. The deadline only bounds a failing test."""
+    async with asyncio.timeout(seconds):
+        while not (value := await condition()):
+            await asyncio.sleep(0.02)
+    return value

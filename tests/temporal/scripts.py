@@ -1,0 +1,137 @@
+"""The scripts that runs on the server execute. A host loads this module, so that it must import nothing heavy."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from weft_workflows.machine import protocol as p
+
+from tests.temporal.scripted import Script, ScriptedMachine, call, finish, script, uncaught, value_of
+
+__all__ = ["ScriptedMachine"]
+
+
+def inputs(start: p.Start) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(start.inputs)
+    return data
+
+
+@script
+def straight(start: p.Start) -> Script:
+    event = yield [p.Output("begin\n"), call("a", "echo", value={"n": [1, 2.5, None, "ü"]}, secret="hush")]
+    event = yield [call("b", "echo", title="Say it twice", value=[value_of(event)] * 2)]
+    yield [p.Output("end\n"), finish([start.run_id, value_of(event)])]
+
+
+@script
+def parallel(start: p.Start) -> Script:
+    count = inputs(start)["count"]
+    event = yield [call(f"g[{i}]", "echo", group=f"branch {i % 10}", value=i) for i in range(count)]
+    values = {}
+    for _ in range(count - 1):
+        values[event.step] = value_of(event)
+        event = yield []
+    values[event.step] = value_of(event)
+    yield [finish([values[f"g[{i}]"] for i in range(count)])]
+
+
+@script
+def caught(start: p.Start) -> Script:
+    event = yield [call("a", "refuse", message="no such thing")]
+    assert isinstance(event, p.StepFailed)
+    seen = [event.type, event.message, json.loads(event.arguments), event.base_type]
+    event = yield [call("b", "echo", value=seen)]
+    yield [finish(value_of(event))]
+
+
+@script
+def not_caught(start: p.Start) -> Script:
+    event = yield [p.Output("so far\n"), call("a", "refuse", message="no such thing")]
+    yield [uncaught(event)]
+
+
+@script
+def one_call(start: p.Start) -> Script:
+    """Calls what its inputs name; fails where the tool does."""
+    data = inputs(start)
+    event = yield [call("a", data["tool"], **data["arguments"])]
+    if isinstance(event, p.StepFailed):
+        yield [uncaught(event)]
+    yield [finish(value_of(event))]
+
+
+@script
+def one_call_with_fallback(start: p.Start) -> Script:
+    data = inputs(start)
+    event = yield [call("a", data["tool"], **data["arguments"])]
+    if isinstance(event, p.StepFailed):
+        event = yield [call("fallback", "echo", value=event.type)]
+    yield [finish(value_of(event))]
+
+
+@script
+def timers(start: p.Start) -> Script:
+    deadline = p.StartTimer("deadline", 60, start.now + 60, 2)
+    nap = p.StartTimer("nap", 0.2, start.now + 0.2, 3)
+    event = yield [deadline, nap]
+    assert event.timer == "nap"
+    slept = event.now - start.now
+    event = yield [p.CancelTimer("deadline"), call("a", "echo", value=0.2 <= slept < 10)]
+    yield [finish(value_of(event))]
+
+
+@script
+def cancels_a_step(start: p.Start) -> Script:
+    log = inputs(start)["log"]
+    event = yield [call("slow", "until_cancelled", log=log), call("gate", "gated_read", log=log, gate=log)]
+    event = yield [p.CancelStep("slow"), call("after", "echo", value="after")]
+    yield [finish(value_of(event))]
+
+
+@script
+def cleans_up(start: p.Start) -> Script:
+    event = yield [call("slow", "until_cancelled", log=inputs(start)["log"])]
+    assert isinstance(event, p.CancelRun), event
+    event = yield [p.CancelStep("slow"), call("cleanup", "echo", value=1)]
+    yield [p.Fail("CancelledError", "", 1, cancelled=True)]
+
+
+@script
+def catches_cancellation(start: p.Start) -> Script:
+    event = yield [call("slow", "until_cancelled", log=inputs(start)["log"])]
+    assert isinstance(event, p.CancelRun), event
+    yield [p.CancelStep("slow"), finish("caught")]
+
+
+@script
+def read_and_write(start: p.Start) -> Script:
+    data = inputs(start)
+    names = {"read": "gated_read", "write": "gated_write"}
+    event = yield [call(step, tool, log=data["log"], gate=data["gate"]) for step, tool in names.items()]
+    first = value_of(event)
+    event = yield []
+    yield [finish([first, value_of(event)])]
+
+
+@script
+def deadlock(start: p.Start) -> Script:
+    yield [call("a", "echo", value=1)]
+    yield []
+
+
+@script
+def large(start: p.Start) -> Script:
+    """Asks for steps whose arguments together exceed one message, and one whose arguments exceed a payload."""
+    event = yield [call("huge", "echo", value="x" * 2_100_000)]
+    assert isinstance(event, p.StepFailed)
+    refused = event.message
+    event = yield [call(f"big{i}", "echo", value="y" * 900_000) for i in range(8)]
+    for _ in range(7):
+        event = yield []
+    yield [finish([refused, len(value_of(event))])]
+
+
+@script
+def too_large_a_result(start: p.Start) -> Script:
+    yield [finish("z" * 2_000_000)]

@@ -1,0 +1,210 @@
+"""How a run reaches the machine that evaluates it: the hosts of this worker process, and what happens when
+one dies.
+
+A worker installs its hosts once (`install`); each `RunWorkflow` in the process then makes an `Evaluator` for
+itself. What always holds: an evaluator gets the same messages in the same order when a run is replayed, and
+nothing here adds to the run's history except the signal about a death, which comes from outside the workflow
+and is therefore recorded before anything depends on it. This module knows no graphs and no orchestration.
+
+A death goes like this: the event kills its host twice, `EvaluatorDied` is raised, the worker signals the run
+and the workflow task fails. The server repeats the task; now the signal stands in history before anything
+that follows the event, so that the workflow parks instead of delivering it, in this attempt and in every
+later replay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from weft_workflows.host.errors import EvaluatorDied, HostRestarted
+from weft_workflows.machine import protocol as p
+
+#: The signal by which a worker tells a run that its evaluator died.
+EVALUATOR_DIED = "evaluator_died"
+#: Seconds that a delivery and the signal about its death may take together; Temporal ends an activation after
+#: two.
+_REPORTED_WITHIN = 1.8
+
+
+class Death(BaseModel):
+    """The argument of the signal. `event` is `event_key` of the fatal one, `tries` how often it had been retried."""
+
+    model_config = ConfigDict(frozen=True)
+
+    event: str
+    tries: int
+    line: int
+    reason: str
+
+
+class Handle(Protocol):
+    """One machine in a host."""
+
+    def deliver(self, event: bytes) -> bytes: ...
+
+    def snapshot(self) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class Pool(Protocol):
+    """The hosts of a worker process."""
+
+    def start(self, key: str, start: bytes) -> tuple[Handle, bytes]: ...
+
+    def restore(self, key: str, snapshot: bytes) -> Handle: ...
+
+    def forgive(self, key: str) -> None: ...
+
+
+#: Sends the signal: workflow id, run id, death.
+SendDeath = Callable[[str, str, Death], Awaitable[None]]
+
+
+@dataclass
+class _Installed:
+    pool: Pool
+    send_death: SendDeath | None
+    loop: asyncio.AbstractEventLoop | None
+    #: Deaths that made a task fail and be repeated, by run and event. The pool knows an event by its bytes,
+    #: and those differ at the next try by their `now`.
+    restarts: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+_installed: _Installed | None = None
+
+
+def install(pool: Pool, send_death: SendDeath | None = None, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    """Gives the runs of this process their hosts; replaces what was installed before.
+
+    `send_death` is run on `loop` (default: the running one). Without it a death only fails the workflow task,
+    again and again: right for replaying histories, wrong for a worker.
+    """
+    global _installed
+    if send_death is not None and loop is None:
+        loop = asyncio.get_running_loop()
+    _installed = _Installed(pool, send_death, loop)
+
+
+def signals_through(client: Any) -> SendDeath:
+    """Sends deaths through that Temporal client."""
+
+    async def send(workflow_id: str, run_id: str, death: Death) -> None:
+        await client.get_workflow_handle(workflow_id, run_id=run_id).signal(EVALUATOR_DIED, death)
+
+    return send
+
+
+def event_key(message: p.Start | p.Event) -> str:
+    """What names an event within its run."""
+    match message:
+        case p.StepSucceeded(step=step) | p.StepFailed(step=step):
+            return f"step {step}"
+        case p.TimerFired(timer=timer):
+            return f"timer {timer}"
+        case _:
+            return message.kind
+
+
+class Evaluator:
+    """The machine of one run in one workflow instance."""
+
+    def __init__(self, workflow_id: str, run_id: str) -> None:
+        if _installed is None:
+            raise RuntimeError("no hosts in this process: call weft_workflows.evaluators.install in the worker")
+        self._hosts = _installed
+        self._workflow_id = workflow_id
+        self._run_id = run_id
+        self._handle: Handle | None = None
+        #: How often a person has asked to try an event again.
+        self._tries: dict[str, int] = {}
+        self._deaths: dict[str, Death] = {}
+
+    def learn(self, death: Death) -> None:
+        """Takes the signal's word that an event is fatal."""
+        self._deaths[death.event] = death
+
+    def fatal(self, message: p.Start | p.Event) -> Death | None:
+        """The death that this event is known to cause and that nobody has asked to risk again."""
+        key = event_key(message)
+        death = self._deaths.get(key)
+        return death if death is not None and death.tries >= self._tries.get(key, 0) else None
+
+    def forgive(self, message: p.Start | p.Event) -> None:
+        """Lets a fatal event be tried once more."""
+        key = event_key(message)
+        self._tries[key] = self._tries.get(key, 0) + 1
+        self._hosts.restarts.pop((self._run_id, key), None)
+        self._hosts.pool.forgive(self._run_id)
+
+    def deliver(self, message: p.Start | p.Event, *, replaying: bool) -> list[p.Command]:
+        """The commands that answer one message. Raises what fails the workflow task, so that it is tried again."""
+        began = time.monotonic()
+        try:
+            commands = self._pass(p.to_bytes([message]))
+        except HostRestarted as restart:
+            if restart.charged and self._is_second(message):
+                self._report(message, restart.line, restart.reason, replaying, began)
+            raise
+        except EvaluatorDied as death:
+            self._report(message, death.line, death.reason, replaying, began)
+            raise
+        self._hosts.restarts.pop((self._run_id, event_key(message)), None)
+        return p.from_bytes(commands)
+
+    def try_out(self, event: p.Event) -> list[p.Command]:
+        """The commands by which a copy of the machine would answer; empty where the copy kills its host."""
+        assert self._handle is not None
+        copy = self._hosts.pool.restore(f"{self._run_id} copy", self._handle.snapshot())
+        try:
+            return p.from_bytes(copy.deliver(p.to_bytes([event])))
+        except EvaluatorDied:
+            return []
+        finally:
+            copy.close()
+
+    def close(self) -> None:
+        """Forgets the machine. Sends no commands, so it is right at eviction too."""
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
+
+    def _pass(self, message: bytes) -> bytes:
+        if self._handle is not None:
+            return self._handle.deliver(message)
+        self._handle, commands = self._hosts.pool.start(self._run_id, message)
+        return commands
+
+    def _is_second(self, message: p.Start | p.Event) -> bool:
+        place = (self._run_id, event_key(message))
+        count = self._hosts.restarts[place] = self._hosts.restarts.get(place, 0) + 1
+        return count > 1
+
+    def _report(self, message: p.Start | p.Event, line: int, reason: str, replaying: bool, began: float) -> None:
+        """Signals the run. A replay reports nothing: its history already says how the event went."""
+        hosts = self._hosts
+        if replaying or hosts.send_death is None or hosts.loop is None:
+            return
+        key = event_key(message)
+        death = Death(event=key, tries=self._tries.get(key, 0), line=line, reason=reason)
+        sent: Future[None] = asyncio.run_coroutine_threadsafe(
+            _awaited(hosts.send_death(self._workflow_id, self._run_id, death)), hosts.loop
+        )
+        # The server keeps a signal that comes during a task until the task has failed. Waiting here spares a
+        # repetition that would meet the same death without knowing of it; where the wait is too short, that
+        # repetition reports again.
+        with suppress(NotYet):
+            sent.result(max(0.1, _REPORTED_WITHIN - (time.monotonic() - began)))
+
+
+async def _awaited(sending: Awaitable[None]) -> None:
+    await sending

@@ -1,0 +1,66 @@
+"""What people see of a run while it goes on: the answers to queries, and the Markdown of Temporal's UI.
+
+Reads the run's state and never changes it. Long lists are cut: the UI's details hold 20 KB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from weft_workflows.messages import RunView, StepRow
+from weft_workflows.parking import Parking
+from weft_workflows.step_activities import Step, Steps, shown_arguments
+
+_MAX_ROWS = 20
+
+
+def view(run_id: str, plan_id: str, steps: Steps, timers: dict[str, int], parking: Parking) -> RunView:
+    """The answer to `status`. `timers` gives the line of each timer that is set."""
+    lines = {step.call.line for step in steps.in_flight} | set(timers.values())
+    return RunView(
+        run_id=run_id,
+        plan_id=plan_id,
+        status="parked" if parking and not lines else "running",
+        steps_done=steps.completed,
+        steps_running=len(steps.in_flight),
+        parked=parking.rows(),
+        lines=tuple(sorted(lines)),
+    )
+
+
+def row(step: Step) -> StepRow:
+    return StepRow(
+        id=step.call.step,
+        tool=step.call.tool,
+        line=step.call.line,
+        state=step.state,
+        started=step.started,
+        ended=step.ended,
+        arguments=shown_arguments(step),
+        error=step.error,
+        title=step.call.title,
+    )
+
+
+def markdown(steps: Steps, timers: dict[str, int], parking: Parking) -> str:
+    """The current details: progress, where the strands stand, what is parked and how to go on."""
+    lines = [f"**{steps.completed}** steps done, **{len(steps.in_flight)}** running, **{steps.waiting}** waiting"]
+    for parked in parking.rows()[:_MAX_ROWS]:
+        lines += ["", f"**Parked** at line {parked.line}: `{parked.step}`: {parked.message}", ""]
+        lines += [f"- `{command}`" for command in parking.commands(parked)]
+    lines += _listed("Running", (_running(step) for step in steps.in_flight), len(steps.in_flight))
+    lines += _listed("Timers", (f"L{line}" for line in timers.values()), len(timers))
+    return "\n".join(lines)
+
+
+def _running(step: Step) -> str:
+    return f"L{step.call.line} `{step.call.tool}` {step.call.title}".rstrip()
+
+
+def _listed(title: str, entries: Iterable[str], count: int) -> list[str]:
+    """A list of which only the beginning is made and shown."""
+    if not count:
+        return []
+    more = [f"- and {count - _MAX_ROWS} more"] if count > _MAX_ROWS else []
+    return ["", f"**{title}**", "", *(f"- {entry}" for entry in islice(entries, _MAX_ROWS)), *more]

@@ -1,0 +1,44 @@
+"""How a run's end is told to Temporal: a result, a failure that carries one, or a cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from temporalio.exceptions import ApplicationError
+
+from weft_workflows.machine import protocol as p
+from weft_workflows.messages import RunError, RunResult
+from weft_workflows.step_activities import cut
+
+#: Result and output of a run go into one payload, which may have 2 MB.
+MAX_RESULT_BYTES = 1_900_000
+_MAX_TRACEBACK_BYTES = 20_000
+
+
+def result_of(end: p.Finish | p.Fail, stdout: str, steps: int) -> RunResult:
+    """What the run gives. Raises where it gives nothing: ApplicationError with a `RunResult` as its only
+    detail, or CancelledError, so that Temporal shows the run as failed or cancelled.
+    """
+    if isinstance(end, p.Finish):
+        size = len(end.result.encode("utf-8", "surrogatepass"))
+        if size <= MAX_RESULT_BYTES:
+            output = cut(stdout, MAX_RESULT_BYTES - size)
+            return RunResult(status="completed", result=json.loads(end.result), stdout=output, steps=steps)
+        end = _too_large(size)
+    if end.cancelled:
+        raise asyncio.CancelledError
+    error = RunError(
+        type=end.type,
+        message=end.message,
+        line=end.line,
+        step=end.step,
+        traceback=cut(end.traceback, _MAX_TRACEBACK_BYTES),
+    )
+    result = RunResult(status="failed", stdout=cut(stdout, MAX_RESULT_BYTES // 2), steps=steps, error=error)
+    raise ApplicationError(end.message, result, type=end.type, non_retryable=True)
+
+
+def _too_large(size: int) -> p.Fail:
+    text = f"the result takes {size:,} bytes, a run may give {MAX_RESULT_BYTES:,}: return less, or store it by a tool"
+    return p.Fail("ResultTooLarge", text, 0)

@@ -1,0 +1,220 @@
+"""The Temporal workflow that carries out a run: feeds its machine one event at a time and does what the
+machine commands.
+
+What always holds: events are delivered one by one, in the order of history, each to quiescence; nothing is
+decided from anything but history; the machine is closed when the workflow leaves this process, and is built
+again by replay. There is no orchestration logic here: what a failure means is in `step_outcomes`, what waits
+for a person in `parking`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from typing import Any
+
+from temporalio import workflow
+from weft_compiler.plan import running_python
+from weft_compiler.tool_spec import ToolSpec
+
+from weft_workflows import run_details
+from weft_workflows.evaluators import EVALUATOR_DIED, Death, Evaluator
+from weft_workflows.failures import Failure
+from weft_workflows.machine import protocol as p
+from weft_workflows.messages import RUN_WORKFLOW, Decision, RunInput, RunResult, RunView, StepRow
+from weft_workflows.parking import MACHINE, Parking
+from weft_workflows.run_results import result_of
+from weft_workflows.step_activities import Step, Steps
+from weft_workflows.step_outcomes import Outcome, arguments_text
+
+
+@workflow.defn(name=RUN_WORKFLOW, sandboxed=False)
+class RunWorkflow:
+    @workflow.init
+    def __init__(self, run: RunInput) -> None:
+        info = workflow.info()
+        self._input = run
+        self._plan: dict[str, Any] = json.loads(run.plan)
+        tools = {tool["name"]: ToolSpec.model_validate(tool) for tool in self._plan["tools"]}
+        self._steps = Steps(tools, run.options, self._step_ended)
+        self._parking = Parking(info.workflow_id, self._steps.all)
+        self._evaluator = Evaluator(info.workflow_id, info.run_id)
+        self._timers: dict[str, asyncio.Task[None]] = {}
+        self._timer_lines: dict[str, int] = {}
+        #: What has happened and is not yet delivered, oldest first.
+        self._happened: deque[p.Start | p.Event | tuple[Step, Outcome]] = deque()
+        #: The event that would kill the evaluator, while the machine is parked.
+        self._held: tuple[p.Start | p.Event, Death] | None = None
+        self._cancelled = False
+        self._stdout: list[str] = []
+        self._end: p.Finish | p.Fail | None = None
+
+    @workflow.run
+    async def run(self, run: RunInput) -> RunResult:
+        _check_python(self._plan["python"])
+        seed = workflow.random().getrandbits(63)
+        inputs = json.dumps(run.inputs, ensure_ascii=False)
+        self._happened.append(p.Start(run.plan, inputs, workflow.info().workflow_id, seed, workflow.time()))
+        try:
+            while self._end is None:
+                if self._may_go_on():
+                    self._deliver_next()
+                else:
+                    await self._wait()
+        finally:
+            self._evaluator.close()
+        return result_of(self._end, "".join(self._stdout), self._steps.completed)
+
+    def _may_go_on(self) -> bool:
+        return self._end is not None or (bool(self._happened) and self._held is None)
+
+    async def _wait(self) -> None:
+        """Waits for the next thing to happen; a cancellation of the run is one."""
+        workflow.set_current_details(run_details.markdown(self._steps, self._timer_lines, self._parking))
+        if not (self._steps.in_flight or self._timers or self._parking):
+            self._end = p.Fail("Deadlock", "the program waits for something that can no longer happen", 0)
+            return
+        try:
+            await workflow.wait_condition(self._may_go_on)
+        except asyncio.CancelledError:
+            if self._cancelled or workflow.cancellation_reason() is None:
+                raise  # not a request: the workflow is leaving this process
+            self._cancelled = True
+            self._happened.append(p.CancelRun(workflow.time()))
+
+    def _deliver_next(self) -> None:
+        item = self._happened.popleft()
+        event = self._event_of(*item) if isinstance(item, tuple) else item
+        if event is None or (isinstance(event, p.TimerFired) and not self._forget_timer(event.timer)):
+            return
+        if (death := self._evaluator.fatal(event)) is not None:
+            self._held = event, death
+            self._parking.park_machine(death.line, death.reason)
+            return
+        replaying = workflow.unsafe.is_replaying_history_events()
+        for command in self._evaluator.deliver(event, replaying=replaying):
+            self._perform(command)
+
+    def _event_of(self, step: Step, outcome: Outcome) -> p.Event | None:
+        """What the machine is told of a step's end: nothing where it was cancelled meanwhile, or parks."""
+        if step.state == "cancelled":
+            return None
+        now, failure = workflow.time(), outcome.failure
+        if failure is None:
+            self._steps.finish(step)
+            return p.StepSucceeded(step.call.step, outcome.value, now)
+        arguments = arguments_text(failure)
+        event = p.StepFailed(step.call.step, failure.type, failure.message, arguments, failure.base_type, now)
+        if outcome.kind == "ambiguous":
+            self._parking.park_ambiguous(step, failure)
+        elif outcome.kind in ("spent", "lost") and _ends_uncaught(self._evaluator.try_out(event)):
+            self._parking.park_spent(step, failure)
+        else:
+            self._steps.finish(step, failure)
+            return event
+        step.state = "parked"
+        return None
+
+    def _perform(self, command: p.Command) -> None:
+        match command:
+            case p.CallTool():
+                self._steps.call(command)
+            case p.StartTimer():
+                self._timer_lines[command.timer] = command.line
+                self._timers[command.timer] = asyncio.create_task(self._run_timer(command))
+            case p.CancelStep(step):
+                self._parking.forget(step)
+                self._steps.cancel(step)
+            case p.CancelTimer(timer):
+                if (task := self._timers.get(timer)) is not None:
+                    task.cancel()
+                    self._forget_timer(timer)
+            case p.Output(text):
+                self._stdout.append(text)
+            case p.Finish() | p.Fail():
+                self._end = command
+            case _:
+                raise TypeError(f"the machine gave an unknown command: {command!r}")
+
+    async def _run_timer(self, command: p.StartTimer) -> None:
+        await workflow.sleep(max(command.seconds, 0.001), summary=f"L{command.line}")
+        self._happened.append(p.TimerFired(command.timer, workflow.time()))
+
+    def _forget_timer(self, timer: str) -> bool:
+        """False where the program has cancelled the timer after it fired."""
+        self._timer_lines.pop(timer, None)
+        return self._timers.pop(timer, None) is not None
+
+    def _step_ended(self, step: Step, outcome: Outcome) -> None:
+        self._happened.append((step, outcome))
+
+    @workflow.signal(name=EVALUATOR_DIED)
+    def evaluator_died(self, death: Death) -> None:
+        self._evaluator.learn(death)
+
+    @workflow.update
+    def decide(self, decision: Decision) -> None:
+        """What a person says of a parked step: `retry`, `skip` with a value, or `fail`."""
+        failure = self._parking.take(decision)
+        if failure is None:
+            return
+        if decision.step == MACHINE:
+            self._decide_machine(decision, failure)
+            return
+        step = self._steps.all[decision.step]
+        match decision.action:
+            case "retry":
+                self._steps.retry(step)
+            case "skip":
+                self._step_ended(step, Outcome("value", json.dumps(decision.value, ensure_ascii=False)))
+            case "fail":
+                self._step_ended(step, Outcome("answer", failure=failure))
+
+    @decide.validator
+    def check_decision(self, decision: Decision) -> None:
+        self._parking.check(decision)
+
+    def _decide_machine(self, decision: Decision, failure: Failure) -> None:
+        assert self._held is not None
+        (event, death), self._held = self._held, None
+        if decision.action == "retry":
+            self._evaluator.forgive(event)
+            self._happened.appendleft(event)
+        else:
+            self._end = p.Fail(failure.type, failure.message, death.line)
+
+    @workflow.query
+    def status(self) -> RunView:
+        run_id = workflow.info().workflow_id
+        return run_details.view(run_id, self._input.plan_id, self._steps, self._timer_lines, self._parking)
+
+    @workflow.query
+    def steps(self) -> list[StepRow]:
+        return [run_details.row(step) for step in self._steps.all.values()]
+
+    @workflow.query
+    def source(self) -> str:
+        return str(self._plan["source"])
+
+    @workflow.query
+    def graph(self) -> Any:
+        return self._plan["graph"]
+
+    @workflow.query
+    def output(self) -> str:
+        return "".join(self._stdout)
+
+
+def _ends_uncaught(commands: list[p.Command]) -> bool:
+    """Whether a failure ends the program before it has called another tool."""
+    return any(isinstance(c, p.Fail) for c in commands) and not any(isinstance(c, p.CallTool) for c in commands)
+
+
+def _check_python(wanted: str) -> None:
+    """Refuses a run that another minor version has begun. Fails the task, so that a fitting worker can take it."""
+    if wanted != running_python():
+        raise RuntimeError(
+            f"this run needs a worker on Python {wanted}, this one has {running_python()}: values may differ "
+            f"between the two. Start a workflow worker on Python {wanted}; the run goes on by itself"
+        )

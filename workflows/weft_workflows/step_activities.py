@@ -1,0 +1,225 @@
+"""Steps as Temporal activities: starting them, within a window, and cancelling them.
+
+What always holds: no two pending activities of a run have the same id; steps start in the order in which the
+program called them; at most `window` of them, and about `_WINDOW_BYTES` of arguments, are with the server at
+a time (it refuses more than 2,000 pending activities, and one message of more than 4 MB). Nothing here
+decides what a failure means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue, RetryPolicy
+from weft_compiler.tool_spec import Effect, ToolSpec
+
+from weft_workflows.failures import Failure
+from weft_workflows.machine import protocol as p
+from weft_workflows.messages import RunOptions, StepState
+from weft_workflows.step_outcomes import UNSURE, Outcome, outcome_of_error, outcome_of_value
+
+#: Weft's own heartbeats come far more often; a worker that misses this is dead.
+HEARTBEAT_TIMEOUT = timedelta(seconds=15)
+#: Tries of a step whose worker is lost, however few attempts its tool or the run allows.
+LOST_WORKER_TRIES = 5
+#: Largest arguments of one step: a payload may have 2 MB, and some of it is the server's.
+MAX_ARGUMENT_BYTES = 2_000_000
+_WINDOW_BYTES = 2_500_000
+#: The server's limit is 1,000 characters.
+_MAX_ID = 900
+_MAX_SUMMARY_BYTES = 200
+_MAX_SHOWN = 24
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """One step and how far it is. Times are Unix seconds of the run's clock."""
+
+    call: p.CallTool
+    spec: ToolSpec
+    started: float
+    size: int
+    state: StepState = "scheduled"
+    tries: int = 0
+    handle: workflow.ActivityHandle[RawValue] | None = None
+    ended: float | None = None
+    error: str | None = None
+
+
+class Steps:
+    """The steps of a run. `done` is told of each end, in the order of history, except of cancelled steps."""
+
+    def __init__(self, tools: dict[str, ToolSpec], options: RunOptions, done: Callable[[Step, Outcome], None]) -> None:
+        self.all: dict[str, Step] = {}
+        #: How many have given a result.
+        self.completed = 0
+        self._tools = tools
+        self._options = options
+        self._done = done
+        self._queue: deque[Step] = deque()
+        #: Steps that are with the server, by their ids, in the order in which they were started.
+        self._started: dict[str, Step] = {}
+        self._bytes = 0
+
+    @property
+    def in_flight(self) -> list[Step]:
+        return list(self._started.values())
+
+    @property
+    def waiting(self) -> int:
+        """Steps that the window keeps back."""
+        return len(self._queue)
+
+    def call(self, call: p.CallTool) -> None:
+        if call.step in self.all:
+            raise RuntimeError(f"the machine used the step id {call.step!r} twice")
+        step = Step(call, self._tools[call.tool], workflow.time(), len(call.arguments.encode()))
+        self.all[call.step] = step
+        self._enqueue(step)
+
+    def retry(self, step: Step) -> None:
+        """Runs a step again, as a new activity."""
+        self._enqueue(step)
+
+    def cancel(self, step_id: str) -> None:
+        """Asks the tool to stop; its end is of no interest any more."""
+        step = self.all[step_id]
+        if step.state in ("completed", "failed"):
+            return
+        self._end(step, "cancelled")
+        if step in self._queue:
+            self._queue.remove(step)
+        if step.handle is not None:
+            step.handle.cancel()
+            self._release(step)
+
+    def finish(self, step: Step, error: Failure | None = None) -> None:
+        """Notes that a step's end goes to the program."""
+        self._end(step, "completed" if error is None else "failed")
+        step.error = None if error is None else f"{error.type}: {error.message}"
+        self.completed += error is None
+
+    def _end(self, step: Step, state: StepState) -> None:
+        step.state, step.ended = state, workflow.time()
+
+    def _enqueue(self, step: Step) -> None:
+        step.state = "scheduled"
+        if step.size > MAX_ARGUMENT_BYTES:
+            text = f"the arguments of {step.spec.name} take {step.size:,} bytes; a step may have {MAX_ARGUMENT_BYTES:,}"
+            self._done(step, Outcome("answer", failure=Failure("ValueError", text)))
+            return
+        self._queue.append(step)
+        self._fill()
+
+    def _fill(self) -> None:
+        """Starts as many steps as the window takes, oldest first."""
+        while self._queue and len(self._started) < self._options.window:
+            if self._started and self._bytes + self._queue[0].size > _WINDOW_BYTES:
+                return
+            self._start(self._queue.popleft())
+
+    def _start(self, step: Step) -> None:
+        step.state, step.tries = "running", step.tries + 1
+        self._started[step.call.step] = step
+        self._bytes += step.size
+        handle = step.handle = workflow.start_activity(
+            step.call.tool,
+            RawValue(_json_payload(step.call.arguments)),
+            result_type=RawValue,
+            task_queue=step.spec.task_queue or self._options.activity_task_queue,
+            activity_id=activity_id(step.call.step, step.tries),
+            summary=summary_of(step),
+            start_to_close_timeout=timedelta(seconds=step.spec.timeout),
+            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            retry_policy=retry_policy(step.spec, self._options.attempts),
+            cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
+            **_event_group(step.call.group),
+        )
+        handle.add_done_callback(lambda _: self._ended(step, handle))
+
+    def _ended(self, step: Step, handle: workflow.ActivityHandle[RawValue]) -> None:
+        if handle.cancelled():
+            return  # only at eviction: what the server cancels ends with an error
+        error = handle.exception()
+        if step.handle is not handle or not isinstance(error, Exception | None):
+            return  # cancelled by the program before, or being evicted
+        self._release(step)
+        outcome = outcome_of_value(handle.result()) if error is None else outcome_of_error(error, step.spec)
+        limit = self._options.attempts or step.spec.retry.max_attempts
+        if outcome.kind == "lost" and step.tries * limit < LOST_WORKER_TRIES:
+            self.retry(step)
+        else:
+            self._done(step, outcome)
+
+    def _release(self, step: Step) -> None:
+        del self._started[step.call.step]
+        step.handle = None
+        self._bytes -= step.size
+        self._fill()
+
+
+def activity_id(step: str, tries: int) -> str:
+    """The step's id; shortened where the server would refuse it, and `~n` after it for the n-th try."""
+    if len(step) > _MAX_ID:
+        step = f"{step[: _MAX_ID - 20]}…{hashlib.sha256(step.encode()).hexdigest()[:16]}"
+    return step if tries == 1 else f"{step}~{tries}"
+
+
+def retry_policy(spec: ToolSpec, attempts: int | None) -> RetryPolicy:
+    """The tool's policy, with the run's number of attempts where it has one."""
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=spec.retry.initial_interval),
+        backoff_coefficient=spec.retry.backoff,
+        maximum_interval=timedelta(seconds=max(spec.retry.max_interval, spec.retry.initial_interval)),
+        maximum_attempts=attempts or spec.retry.max_attempts,
+        non_retryable_error_types=list(UNSURE) if spec.effect is Effect.WRITE else None,
+    )
+
+
+def summary_of(step: Step) -> str:
+    """`L12 · title · arg, arg`: the UI already shows the tool's name beside it."""
+    values = [_short(value) for value in shown_arguments(step).values()]
+    parts = [f"L{step.call.line}", step.call.title, ", ".join(values)]
+    text = " · ".join(part for part in parts if part)
+    return cut(text, _MAX_SUMMARY_BYTES)
+
+
+def shown_arguments(step: Step) -> dict[str, Any]:
+    """The arguments for people's eyes: redacted values are hidden."""
+    arguments: dict[str, Any] = json.loads(step.call.arguments)
+    return {name: "•••" if name in step.spec.redact else value for name, value in arguments.items()}
+
+
+def cut(text: str, size: int) -> str:
+    """The text in at most `size` bytes of UTF-8."""
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= size:
+        return encoded.decode()
+    return encoded[: size - 3].decode("utf-8", "ignore") + "…"
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = " ".join(text.split())
+    return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
+
+
+def _json_payload(text: str) -> Payload:
+    """JSON text as the default converter would have made it of the value."""
+    return Payload(metadata={"encoding": b"json/plain"}, data=text.encode("utf-8", "surrogatepass"))
+
+
+def _event_group(label: str) -> dict[str, Any]:
+    """The UI's grouping of a parallel branch; experimental in the SDK, so that its absence must not matter."""
+    create = getattr(workflow, "create_event_group", None)
+    if not label or create is None:
+        return {}
+    return {"event_groups": [create(label, label=label)]}

@@ -1,0 +1,109 @@
+"""What the end of an activity means for its step.
+
+The table, with W for `write` and R for `read` and `idempotent` tools:
+
+    how the attempt ended                            known of the world          W              R
+    a worker never took it                           did not run                 goes on waiting
+    tool raised an answer                            ran, refused                answer         answer
+    tool raised a transient error                    the tool's own word: failed retried        retried
+    … and the attempts are spent                     same                        spent          spent
+    worker lost (no heartbeat) or shut down          may have run                ambiguous      retried
+    tool took longer than its timeout                may have run or still runs  ambiguous      retried
+    … and the attempts are spent                     same                        (never gets here)  spent, or
+    runs
+                                                                                                again if lost
+    worker has no such tool                          did not run                 retried        retried
+
+`retried` is the server's work, under the retry policy of `step_activities`, which names what a write must not
+repeat. An ambiguous write is never run again unless a person says so. Spent failures go to the program if it
+handles them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from temporalio import exceptions
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutType
+from weft_compiler.tool_spec import Effect, ToolSpec
+
+from weft_workflows.failures import Failure, is_builtin_exception
+
+#: The failure's type with which the SDK ends activities of a worker that shuts down.
+WORKER_SHUTDOWN = "WorkerShutdown"
+#: What a `write` must not be retried after, in the names of the server's retry policy.
+UNSURE = ("TemporalTimeout:StartToClose", "TemporalTimeout:Heartbeat", WORKER_SHUTDOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended: `value` with JSON text, or in one of the ways of the table with the failure to tell."""
+
+    kind: Literal["value", "answer", "spent", "ambiguous", "lost"]
+    value: str = "null"
+    failure: Failure | None = None
+
+
+def outcome_of_value(result: RawValue) -> Outcome:
+    """A result, as the JSON text that the payload holds. A tool without a result gives null."""
+    encoding = result.payload.metadata.get("encoding", b"").decode()
+    if encoding == "binary/null":
+        return Outcome("value")
+    if encoding == "json/plain":
+        return Outcome("value", result.payload.data.decode("utf-8", "surrogatepass"))
+    failure = Failure("TypeError", f"the step's result is encoded as {encoding!r}, not as JSON")
+    return Outcome("answer", failure=failure)
+
+
+def outcome_of_error(error: BaseException, spec: ToolSpec) -> Outcome:
+    """What the failure of an activity means. `error` is what awaiting the activity raised."""
+    cause = error.cause if isinstance(error, ActivityError) else error
+    unsure = isinstance(cause, exceptions.TimeoutError) or _type_of(cause) == WORKER_SHUTDOWN
+    failure = _failure_of(cause, spec)
+    if unsure and spec.effect is Effect.WRITE:
+        return Outcome("ambiguous", failure=failure)
+    if unsure:
+        return Outcome("lost" if _worker_lost(cause) else "spent", failure=failure)
+    spent = isinstance(error, ActivityError) and error.retry_state is RetryState.MAXIMUM_ATTEMPTS_REACHED
+    return Outcome("spent" if spent and failure.transient else "answer", failure=failure)
+
+
+def _worker_lost(cause: BaseException | None) -> bool:
+    return not isinstance(cause, exceptions.TimeoutError) or cause.type is TimeoutType.HEARTBEAT
+
+
+def _failure_of(cause: BaseException | None, spec: ToolSpec) -> Failure:
+    if _worker_lost(cause) and (isinstance(cause, exceptions.TimeoutError) or _type_of(cause) == WORKER_SHUTDOWN):
+        return Failure("ConnectionError", f"the worker that ran {spec.name} was lost", transient=True)
+    if isinstance(cause, exceptions.TimeoutError):
+        return Failure("TimeoutError", f"{spec.name} took longer than {spec.timeout:g} s", transient=True)
+    if isinstance(cause, ApplicationError):
+        return _raised(cause)
+    return Failure("RuntimeError", f"{spec.name} was ended from outside: {cause}")
+
+
+def _raised(error: ApplicationError) -> Failure:
+    """A tool's exception: details are its args as a JSON array and the name of its nearest builtin base."""
+    name = error.type or "RuntimeError"
+    details = list(error.details)
+    arguments: Any = details[0] if details else None
+    base = details[1] if len(details) > 1 and isinstance(details[1], str) else ""
+    return Failure(
+        name,
+        error.message,
+        arguments if isinstance(arguments, list) else [error.message],
+        base_type=base if is_builtin_exception(base) else "",
+        transient=not error.non_retryable,
+    )
+
+
+def _type_of(cause: BaseException | None) -> str | None:
+    return cause.type if isinstance(cause, ApplicationError) else None
+
+
+def arguments_text(failure: Failure) -> str:
+    """The failure's arguments as JSON text, as the machine wants them."""
+    return json.dumps(failure.arguments, ensure_ascii=False)
