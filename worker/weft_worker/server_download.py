@@ -28,9 +28,7 @@ def download_server(folder: Path) -> Path:
             ) from error
         found = _find(folder)
     if found is None:
-        raise EmbeddedServerError(
-            f"the SDK put no Temporal server into {folder}; put the temporal program on PATH"
-        )
+        raise EmbeddedServerError(f"the SDK put no Temporal server into {folder}; put the temporal program on PATH")
     return found
 
 

@@ -1,0 +1,27 @@
+"""`weft run --in-memory`: a run in this process, without a server, with real tools or with fakes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from weft_worker.cli.output import print_outcome
+from weft_worker.in_memory import outcome_of, run_prepared
+from weft_worker.prepare import prepare
+
+
+def run_in_memory(
+    plan_file: str,
+    tools: list[str],
+    *,
+    inputs: str | None,
+    fake: str | None,
+    attempts: int | None,
+    run_id: str | None,
+    as_json: bool,
+) -> int:
+    """Compile, run, print. Returns the exit code."""
+    prepared = prepare(plan_file, tools, inputs=inputs, fake=fake, color=sys.stderr.isatty())
+    name = run_id or "local"
+    run = asyncio.run(run_prepared(prepared, run_id=name, attempts=attempts))
+    return print_outcome(outcome_of(run, name), as_json=as_json)

@@ -1,0 +1,147 @@
+"""`weft status`, `result`, `steps`, `source`, `graph` and `list`: what is known of runs, with or without a
+worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from weft_worker.cli.output import print_json, print_outcome, print_text, say
+from weft_worker.cli.run import open_target
+from weft_worker.outcome import COMPLETED
+
+if TYPE_CHECKING:
+    from weft_worker.connect import Connection, Target
+
+Form = Literal["tree", "mermaid", "json"]
+
+
+def show(
+    what: str, run_id: str, *, address: str | None, state_dir: Path | None, as_json: bool, form: Form = "tree"
+) -> int:
+    """Show one view of a run. Returns the exit code: for status and result the run's own, else 0."""
+    with open_target(address, state_dir) as target:
+        return asyncio.run(_show(what, run_id, target, as_json, form))
+
+
+def show_list(limit: int, *, address: str | None, state_dir: Path | None, as_json: bool) -> int:
+    """List runs, the newest first. Returns the exit code."""
+    with open_target(address, state_dir) as target:
+        rows = asyncio.run(_list(target, limit))
+    if as_json:
+        print_json({"runs": rows})
+        return COMPLETED
+    if not rows:
+        say("no runs")
+    width = max((len(row["run_id"]) for row in rows), default=0)
+    for row in rows:
+        print_text(f"{row['run_id']:<{width}}  {row['status']:<9}  {row['started']}  {row.get('file', '')}".rstrip())
+    return COMPLETED
+
+
+async def _connect(target: Target) -> Connection:
+    from weft_worker.connect import connect
+    from weft_worker.settings import load_settings
+
+    return await connect(target, ui_url=load_settings().ui_url)
+
+
+async def _list(target: Target, limit: int) -> list[dict[str, Any]]:
+    from weft_worker.runs import list_runs
+
+    connection = await _connect(target)
+    return [row async for row in list_runs(connection, limit)]
+
+
+async def _show(what: str, run_id: str, target: Target, as_json: bool, form: Form) -> int:
+    connection = await _connect(target)
+    match what:
+        case "status":
+            return await _show_status(connection, run_id, as_json)
+        case "result":
+            return await _show_result(connection, run_id, as_json)
+        case "steps":
+            return await _show_steps(connection, run_id, as_json)
+        case "source":
+            return await _show_source(connection, run_id, as_json)
+        case "graph":
+            return await _show_graph(connection, run_id, as_json, form)
+        case _:
+            raise ValueError(f"no view of a run is called {what}")
+
+
+async def _show_status(connection: Connection, run_id: str, as_json: bool) -> int:
+    from weft_worker.runs import status_of
+
+    outcome, history, view = await status_of(connection, run_id)
+    running = [step for step in history.steps.values() if step.ended is None]
+    if as_json:
+        lines = list(view.lines) if view is not None else sorted({step.line for step in running})
+        now = {"steps_running": len(running), "lines": lines, "blocked": history.blocked or None}
+        print_json({**outcome.to_json(), **now})
+        return outcome.exit_code
+    if outcome.status == "running":
+        for step in running:
+            print_text(f"{step.state:<9} L{step.line} {step.tool}  {step.error or ''}".rstrip())
+        if history.blocked:
+            say(f"the run cannot go on: {history.blocked}")
+        elif view is None:
+            say(f"no worker answers for the run; go on with it: weft resume {run_id}")
+    return print_outcome(outcome, as_json=False)
+
+
+async def _show_result(connection: Connection, run_id: str, as_json: bool) -> int:
+    from weft_worker.runs import status_of
+
+    outcome, _, _ = await status_of(connection, run_id)
+    return print_outcome(outcome, as_json=as_json)
+
+
+async def _show_steps(connection: Connection, run_id: str, as_json: bool) -> int:
+    from weft_worker.cli.progress import call_text, duration
+    from weft_worker.runs import status_of
+
+    _, history, _ = await status_of(connection, run_id)
+    if as_json:
+        rows = [step.row().model_dump(mode="json") for step in history.steps.values()]
+        print_json({"run_id": run_id, "steps": rows})
+        return COMPLETED
+    for step in history.steps.values():
+        error = f": {step.error}" if step.error else ""
+        print_text(f"{step.state:<9} L{step.line:<4} {step.id}  {call_text(step)} {duration(step)}".rstrip() + error)
+    return COMPLETED
+
+
+async def _show_source(connection: Connection, run_id: str, as_json: bool) -> int:
+    plan = await _plan_of(connection, run_id)
+    if as_json:
+        print_json({"run_id": run_id, "file": plan["file"], "source": plan["source"]})
+    else:
+        print_text(plan["source"].removesuffix("\n"))
+    return COMPLETED
+
+
+async def _show_graph(connection: Connection, run_id: str, as_json: bool, form: Form) -> int:
+    from weft_compiler.graph import Graph
+    from weft_compiler.printer import render_graph
+    from weft_compiler.tool_spec import ToolSpec
+
+    plan = await _plan_of(connection, run_id)
+    if as_json:
+        print_json({"run_id": run_id, "graph": plan["graph"]})
+        return COMPLETED
+    tools = [ToolSpec.model_validate(tool) for tool in plan["tools"]]
+    print_text(render_graph(Graph.model_validate(plan["graph"]), form, tools=tools).rstrip("\n"))
+    return COMPLETED
+
+
+async def _plan_of(connection: Connection, run_id: str) -> dict[str, Any]:
+    from weft_worker.runs import read_history
+
+    history = await read_history(connection, run_id)
+    assert history.input is not None
+    plan: dict[str, Any] = json.loads(history.input.plan)
+    return plan

@@ -1,0 +1,376 @@
+"""The command `weft`: its surface. Each command takes its options and hands over to the module that does the
+work.
+
+Nothing heavy is imported here, so that `weft --help` is quick. What always holds: whatever happens, the exit
+code is one of `outcome`'s, errors are one message, and with `--json` stdout holds exactly one object.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+
+from weft_worker.cli import options as o
+from weft_worker.cli.output import print_failure
+from weft_worker.outcome import FAILED, USAGE, WAITING
+from weft_worker.problems import CommandFailed, Problem, misused
+
+# Plain text rather than rich panels: help comes in a third of the time, and one-line errors stay one line.
+app = typer.Typer(name="weft", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+tools_app = typer.Typer(no_args_is_help=True, help="Show the tools of files and modules.")
+app.add_typer(tools_app, name="tools")
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and leave with its exit code."""
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if "temporalio" in sys.modules:
+        # Everything is closed and flushed. The SDK's threads live on until the process ends; one that calls
+        # into an interpreter that is being taken down aborts the process (exit code 134). So the interpreter
+        # is not taken down.
+        os._exit(code)
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line. Returns the exit code."""
+    options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    as_json, debug = "--json" in options, "--debug" in options
+    # Understood anywhere on the line, and for errors in other options too.
+    rest = [each for each in options if each != "--debug"] + list(arguments[len(options) :])
+    try:
+        code = typer.main.get_command(app).main(rest, prog_name="weft", standalone_mode=False)
+    except typer.TyperException as error:
+        return print_failure(_usage(error), as_json=as_json, debug=debug)
+    except CommandFailed as failure:
+        return print_failure(failure, as_json=as_json, debug=debug)
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing can be said to it any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:  # noqa: BLE001 (people get one message, whatever went wrong)
+        hint = "" if debug else " (--debug shows where)"
+        problem = Problem("internal", f"{type(error).__name__}: {error}{hint}")
+        unforeseen = CommandFailed([problem], type_=type(error).__name__)
+        unforeseen.__cause__ = error
+        return print_failure(unforeseen, as_json=as_json, debug=debug)
+    # Ctrl-C outside of a run: typer says 130; what was begun waits in the server.
+    return WAITING if code == 130 else int(code or 0)
+
+
+def _usage(error: typer.TyperException) -> CommandFailed:
+    said = error.format_message()
+    if said.startswith("Usage:"):
+        return CommandFailed([Problem("usage", "no command was named", text=said)], exit_code=USAGE, type_="UsageError")
+    context = getattr(error, "ctx", None)
+    help_ = f"; see `{context.command_path} --help`" if context is not None else ""
+    return misused(f"{said.rstrip('.')}{help_}")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"weft {version('weft')}")
+        raise typer.Exit
+
+
+@app.callback()
+def weft(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere.")] = False,
+) -> None:
+    """Run orchestration Python as durable runs on Temporal.
+
+    Exit codes: 0 completed, 1 failed or refused, 2 wrong usage, 3 parked or waiting.
+    """
+
+
+@app.command("run")
+def run_(
+    plan: o.Plan,
+    tools: o.Tools = None,
+    inputs: o.Inputs = None,
+    run_id: o.RunId = None,
+    attempts: o.Attempts = None,
+    in_memory: o.InMemory = False,
+    fake: o.Fake = None,
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Run an orchestration, print its result.
+
+    Starts the embedded server where no address is configured, and a worker in this process. The run is kept
+    whatever happens to this process: `weft resume` goes on with it.
+    """
+    if in_memory or fake is not None:
+        from weft_worker.cli.in_memory import run_in_memory
+
+        return run_in_memory(
+            plan, tools or [], inputs=inputs, fake=fake, attempts=attempts, run_id=run_id, as_json=json
+        )
+    from weft_worker.cli.run import run_here
+
+    return run_here(
+        plan,
+        tools or [],
+        inputs=inputs,
+        run_id=run_id,
+        attempts=attempts,
+        address=address,
+        state_dir=state_dir,
+        as_json=json,
+    )
+
+
+@app.command()
+def resume(
+    run: o.Run,
+    tools: o.Tools = None,
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Go on with an interrupted run.
+
+    Waits for the run and prints as `weft run` does. Tools default to those that the run was started with.
+    """
+    from weft_worker.cli.run import resume_here
+
+    return resume_here(run, tools or [], address=address, state_dir=state_dir, as_json=json)
+
+
+@app.command("compile")
+def compile_(
+    plan: o.Plan,
+    tools: o.Tools = None,
+    inputs: o.Inputs = None,
+    form: Annotated[Literal["tree", "mermaid", "json"], typer.Option("--format", help="Form of the graph.")] = "tree",
+    diagnostics: Annotated[Literal["full", "concise", "json"], typer.Option(help="Form of the diagnostics.")] = "full",
+) -> int:
+    """Show an orchestration's graph.
+
+    Or what is wrong with it: all errors at once.
+    """
+    from weft_worker.cli.inspect_plan import show_compiled
+
+    return show_compiled(plan, tools or [], inputs=inputs, form=form, style=diagnostics)
+
+
+@app.command()
+def explain(code: Annotated[str, typer.Argument(metavar="CODE", show_default=False)]) -> int:
+    """Explain a diagnostic's code."""
+    from weft_worker.cli.inspect_plan import show_explanation
+
+    return show_explanation(code)
+
+
+@app.command()
+def dev(
+    tools: o.Tools = None,
+    state_dir: o.StateDir = None,
+) -> int:
+    """Serve runs on this machine until Ctrl-C.
+
+    Runs the embedded server with its UI and a worker; `weft submit` starts runs there.
+    """
+    from weft_worker.cli.serve import run_dev
+
+    return run_dev(tools or [], state_dir=state_dir)
+
+
+@app.command()
+def worker(
+    tools: o.Tools = None,
+    role: Annotated[Literal["all", "workflows", "activities"], typer.Option(help="What to work on.")] = "all",
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+) -> int:
+    """Run a worker until Ctrl-C or SIGTERM."""
+    from weft_worker.cli.serve import run_worker
+
+    return run_worker(tools or [], role=role, address=address, state_dir=state_dir)
+
+
+@app.command()
+def submit(
+    plan: Annotated[str, typer.Option("--plan", metavar="PLAN.py", help="The orchestration.", show_default=False)],
+    tools: o.Tools = None,
+    inputs: o.Inputs = None,
+    run_id: o.RunId = None,
+    attempts: o.Attempts = None,
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Start a run on a server that stays.
+
+    That is the server of `weft dev`, or one at an address. Prints the run's id and returns at once.
+    """
+    from weft_worker.cli.serve import submit_run
+
+    return submit_run(
+        plan,
+        tools or [],
+        inputs=inputs,
+        run_id=run_id,
+        attempts=attempts,
+        address=address,
+        state_dir=state_dir,
+        as_json=json,
+    )
+
+
+def _register_views() -> None:
+    """The commands that show one run: they differ in nothing but what they show."""
+    views = {
+        "status": "Show how a run stands and where.",
+        "result": "Show a run's result, output or error.",
+        "steps": "List a run's steps.",
+        "source": "Print a run's orchestration.",
+    }
+    for name, text in views.items():
+        app.command(name, help=text)(_view(name))
+
+
+def _view(name: str) -> Any:
+    def view(
+        run: o.Run,
+        address: o.Address = None,
+        state_dir: o.StateDir = None,
+        json: o.Json = False,
+    ) -> int:
+        from weft_worker.cli import inspect_run
+
+        return inspect_run.show(name, run, address=address, state_dir=state_dir, as_json=json)
+
+    return view
+
+
+_register_views()
+
+
+@app.command()
+def graph(
+    run: o.Run,
+    form: Annotated[Literal["tree", "mermaid", "json"], typer.Option("--format", help="Form of the graph.")] = "tree",
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Print a run's graph."""
+    from weft_worker.cli import inspect_run
+
+    return inspect_run.show("graph", run, address=address, state_dir=state_dir, as_json=json, form=form)
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 50,
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """List runs, the newest first."""
+    from weft_worker.cli import inspect_run
+
+    return inspect_run.show_list(limit, address=address, state_dir=state_dir, as_json=json)
+
+
+@app.command()
+def cancel(
+    run: o.Run,
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Ask a run to stop.
+
+    Its `finally` blocks run.
+    """
+    from weft_worker.cli.steer import cancel_run
+
+    return cancel_run(run, address=address, state_dir=state_dir, as_json=json)
+
+
+@app.command()
+def retry(
+    run: o.Run,
+    step: o.StepId,
+    tools: o.Tools = None,
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Try a parked step again."""
+    from weft_worker.cli.steer import decide
+
+    return decide(run, step, "retry", None, tools or [], address=address, state_dir=state_dir, as_json=json)
+
+
+@app.command()
+def skip(
+    run: o.Run,
+    step: o.StepId,
+    value: Annotated[str, typer.Option("--value", metavar="JSON", help="What the step gives instead.")] = "null",
+    tools: o.Tools = None,
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Give a parked step's value by hand."""
+    from weft_worker.cli.steer import decide
+
+    return decide(run, step, "skip", value, tools or [], address=address, state_dir=state_dir, as_json=json)
+
+
+@app.command()
+def fail(
+    run: o.Run,
+    step: o.StepId,
+    tools: o.Tools = None,
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Let a parked step fail in its program."""
+    from weft_worker.cli.steer import decide
+
+    return decide(run, step, "fail", None, tools or [], address=address, state_dir=state_dir, as_json=json)
+
+
+@tools_app.command("list")
+def tools_list(
+    sources: Annotated[list[str] | None, typer.Argument(metavar="FILE|MODULE...", show_default=False)] = None,
+    tools: o.Tools = None,
+    json: o.Json = False,
+) -> int:
+    """List the tools of files and modules."""
+    from weft_worker.cli.inspect_tools import show_tools
+
+    return show_tools([*(sources or ()), *(tools or ())], as_json=json)
+
+
+@tools_app.command("show")
+def tools_show(
+    name: Annotated[str, typer.Argument(metavar="TOOL", show_default=False)],
+    tools: o.Tools = None,
+    json: o.Json = False,
+) -> int:
+    """Show what one tool takes and gives."""
+    from weft_worker.cli.inspect_tools import show_tool
+
+    return show_tool(name, tools or [], as_json=json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""The options that several commands share, each defined once. Standard library and typer only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Plan = Annotated[str, typer.Argument(metavar="PLAN.py", help="The orchestration.", show_default=False)]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", show_default=False)]
+StepId = Annotated[str, typer.Argument(metavar="STEP", help="The parked step's id.", show_default=False)]
+Tools = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tools", "-t", metavar="FILE|MODULE", help="Python file or module with @tool functions. May be repeated."
+    ),
+]
+Inputs = Annotated[
+    str | None, typer.Option("--inputs", "-i", metavar="JSON|@FILE", help="The run's inputs: a JSON object.")
+]
+RunId = Annotated[str | None, typer.Option("--run-id", metavar="ID", help="Id of the run; else one is made up.")]
+Attempts = Annotated[
+    int | None,
+    typer.Option("--attempts", min=1, metavar="N", help="Attempts of each step after transient failures."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", metavar="HOST:PORT", help="Temporal server; else TEMPORAL_ADDRESS, else embedded."),
+]
+StateDir = Annotated[
+    Path | None,
+    typer.Option("--state-dir", metavar="DIR", help="Where the embedded server keeps runs; else WEFT_STATE_DIR."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on stdout.")]
+InMemory = Annotated[bool, typer.Option("--in-memory", help="Run in this process, without a server.")]
+Fake = Annotated[
+    str | None,
+    typer.Option("--fake", metavar="FILE", help="Answer tools from a JSON or Python file; implies --in-memory."),
+]

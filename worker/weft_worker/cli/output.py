@@ -1,0 +1,95 @@
+"""What commands print. Results go to stdout, everything else to stderr; with `--json` stdout gets exactly one
+object.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from typing import Any, TextIO
+
+from weft_worker.outcome import Outcome, OutcomeError
+from weft_worker.problems import CommandFailed
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    _write(sys.stderr, text)
+
+
+def print_text(text: str) -> None:
+    """A command's own output, on stdout."""
+    _write(sys.stdout, text)
+
+
+def print_json(value: Any) -> None:
+    """The one JSON object of a command with `--json`."""
+    _write(sys.stdout, json.dumps(value, ensure_ascii=False))
+
+
+def print_outcome(outcome: Outcome, *, as_json: bool) -> int:
+    """Print how a run stands. Returns the exit code."""
+    if as_json:
+        print_json(outcome.to_json())
+    else:
+        _print_for_people(outcome)
+    return outcome.exit_code
+
+
+def print_failure(failure: CommandFailed, *, as_json: bool, debug: bool) -> int:
+    """Print why a command could not do its work. Returns the exit code."""
+    if debug:
+        traceback.print_exception(failure)
+    for problem in failure.problems:
+        say(problem.for_people())
+    if as_json:
+        first = failure.problems[0]
+        error = OutcomeError(failure.type, first.message, first.line)
+        found = [problem.to_json() for problem in failure.problems]
+        print_json(Outcome(failure.run_id, "failed", error=error, extra={"diagnostics": found}).to_json())
+    return failure.exit_code
+
+
+def show_value(value: Any) -> str:
+    """A result as people read it: text as it is, all else as indented JSON."""
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    # A terminal or pipe that cannot show a character must not lose the rest.
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.flush()
+
+
+def _print_for_people(outcome: Outcome) -> None:
+    if outcome.stdout:
+        print_text(outcome.stdout.removesuffix("\n"))
+    if outcome.status == "completed":
+        print_text(show_value(outcome.result))
+    if outcome.error is not None:
+        _print_error(outcome.error)
+    for parked in outcome.extra.get("parked", ()):
+        _print_parked(outcome.run_id, parked)
+    steps = "1 step" if outcome.steps == 1 else f"{outcome.steps} steps"
+    print_text(f"\nrun {outcome.run_id}: {outcome.status}, {steps}")
+    if outcome.ui_url:
+        print_text(f"see {outcome.ui_url}")
+
+
+def _print_error(error: OutcomeError) -> None:
+    where = f"line {error.line}: " if error.line else ""
+    step = f" (step {error.step})" if error.step else ""
+    say(error.traceback.rstrip("\n") if error.traceback else f"error: {where}{error.type}: {error.message}{step}")
+
+
+def _print_parked(run_id: str, parked: dict[str, Any]) -> None:
+    name = f"{run_id} {parked['step']}"
+    say(f"parked: line {parked['line']}: {parked['message']}")
+    say(f"  try it again:        weft retry {name}")
+    if parked["reason"] != "evaluator-died":
+        say(f"  go on with a result: weft skip {name} --value JSON")
+    say(f"  let it fail:         weft fail {name}")

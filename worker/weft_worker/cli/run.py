@@ -1,0 +1,216 @@
+"""`weft run` and `weft resume`: a run, with a worker for it in this process, waited for to its end.
+
+What always holds: once the server has recorded the run, nothing of it depends on this process. Ctrl-C stops
+the waiting, not the run; a second Ctrl-C stops this process at once, which is as good as killing it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from weft_worker.cli.output import print_outcome, say
+from weft_worker.connect import Target
+from weft_worker.outcome import WAITING, Outcome
+from weft_worker.state import state_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weft_activities.catalog import Catalog
+
+    from weft_worker.connect import Connection
+    from weft_worker.prepare import Prepared
+    from weft_worker.settings import Settings
+
+T = TypeVar("T")
+
+#: Seconds between two looks at whether the embedded server's keeper lives.
+_KEEPER_LOOK = 2.0
+
+
+def run_here(
+    plan_file: str,
+    tools: list[str],
+    *,
+    inputs: str | None,
+    run_id: str | None,
+    attempts: int | None,
+    address: str | None,
+    state_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """Compile, start, wait, print. Returns the exit code."""
+    # The server boots while this process imports and compiles.
+    with open_target(address, state_dir) as target:
+        from weft_worker.prepare import prepare
+
+        prepared = prepare(plan_file, tools, inputs=inputs, color=sys.stderr.isatty())
+        outcome = asyncio.run(_run(prepared, target, run_id, attempts))
+        explain_waiting(outcome, state_dir, address)
+    return print_outcome(outcome, as_json=as_json)
+
+
+def resume_here(run_id: str, tools: list[str], *, address: str | None, state_dir: Path | None, as_json: bool) -> int:
+    """Go on with a run: worker, wait, print. Returns the exit code."""
+    with open_target(address, state_dir) as target:
+        outcome = asyncio.run(go_on(run_id, tools, target))
+        explain_waiting(outcome, state_dir, address)
+    return print_outcome(outcome, as_json=as_json)
+
+
+async def go_on(
+    run_id: str,
+    tools: list[str],
+    target: Target,
+    before: Callable[[Connection], Awaitable[None]] | None = None,
+) -> Outcome:
+    """Wait for a run that exists, with a worker for it in this process. `before` is done once that worker
+    listens.
+
+    Raises CommandFailed where there is no such run, where its tools cannot be loaded or are not all there.
+    """
+    from weft_worker.connect import connect
+    from weft_worker.resuming import load_tools_of
+    from weft_worker.runs import outcome_of, read_history
+    from weft_worker.settings import load_settings
+
+    settings = load_settings()
+    connection = await connect(target, ui_url=settings.ui_url)
+    history = await read_history(connection, run_id)
+    if history.end is not None and before is None:
+        return outcome_of(history, connection, run_id)
+    catalog = load_tools_of(history, tools)
+    return await _wait(connection, run_id, history.task_queue, catalog, settings, target, before=before)
+
+
+async def _run(prepared: Prepared, target: Target, run_id: str | None, attempts: int | None) -> Outcome:
+    from weft_worker.settings import load_settings
+    from weft_worker.worker import open_hosts
+
+    settings = load_settings()
+    hosts = open_hosts(settings)
+    try:
+        from weft_activities.catalog import Catalog
+        from weft_workflows.messages import RunOptions
+
+        from weft_worker.connect import connect
+        from weft_worker.runs import new_run_id, start_run
+
+        connection = await connect(target, ui_url=settings.ui_url)
+        run_id = run_id or new_run_id(prepared.plan.file)
+        # A queue of its own: another `weft run` at the same server may not have this run's tools.
+        queue = f"{settings.task_queue}:{run_id}"
+        options = RunOptions(attempts=attempts, tool_sources=prepared.tool_sources)
+        await start_run(connection, prepared.plan, prepared.inputs, run_id=run_id, task_queue=queue, options=options)
+        catalog = prepared.catalog or Catalog()
+        return await _wait(connection, run_id, queue, catalog, settings, target, hosts=hosts)
+    finally:
+        await asyncio.to_thread(hosts.close)
+
+
+async def _wait(
+    connection: Connection,
+    run_id: str,
+    queue: str,
+    catalog: Catalog,
+    settings: Settings,
+    target: Target,
+    *,
+    hosts: Any = None,
+    before: Callable[[Connection], Awaitable[None]] | None = None,
+) -> Outcome:
+    """Work on the run until it is over, only a person can go on with it, or this process is told to stop."""
+    from weft_worker.cli.progress import open_progress
+    from weft_worker.runs import watch
+    from weft_worker.worker import Workers
+
+    workers = Workers(connection.client, task_queue=queue, catalog=catalog, settings=settings, hosts=hosts)
+    with interruptible() as interrupted:
+        async with workers:
+            if before is not None:
+                await before(connection)
+            with open_progress(run_id) as progress:
+                if url := connection.run_url(run_id):
+                    progress.note(f"run {run_id}: {url}")
+                ended = await first_of(
+                    watch(connection, run_id, progress),
+                    _left(interrupted, connection, run_id),
+                    workers.failure(),
+                    keep_server(target),
+                )
+    return ended
+
+
+async def _left(interrupted: asyncio.Event, connection: Connection, run_id: str) -> Outcome:
+    await interrupted.wait()
+    return Outcome(run_id, "running", ui_url=connection.run_url(run_id))
+
+
+async def first_of(*work: Coroutine[Any, Any, T]) -> T:
+    """What the first of these gives or raises; the others are cancelled and have ended when this returns."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task in done).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def keep_server(target: Target) -> NoReturn:
+    """See to it that the embedded server is there, even if somebody kills its keeper."""
+    while True:
+        await asyncio.sleep(_KEEPER_LOOK)
+        if target.lease is not None:
+            await asyncio.to_thread(target.lease.ensure)
+
+
+@contextmanager
+def interruptible() -> Iterator[asyncio.Event]:
+    """An event that Ctrl-C or SIGTERM sets; the second time, the process ends at once."""
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        if interrupted.is_set():
+            os._exit(WAITING)
+        interrupted.set()
+        say("stopping: steps in flight may end; Ctrl-C again stops at once")
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {each: signal.getsignal(each) for each in signals}
+    for each in signals:
+        # Not the loop's own handlers: Windows has none.
+        signal.signal(each, lambda *_: loop.call_soon_threadsafe(interrupt))
+    try:
+        yield interrupted
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@contextmanager
+def open_target(address: str | None, state_dir: Path | None) -> Iterator[Target]:
+    """The server that is meant, leased for the block where it is the embedded one."""
+    target = Target.choose(address, state_directory(state_dir))
+    try:
+        yield target
+    finally:
+        target.close()
+
+
+def explain_waiting(outcome: Outcome, state_dir: Path | None, address: str | None) -> None:
+    """Tell people how to go on with a run that was left."""
+    if outcome.status != "running":
+        return
+    where = f" --address {address}" if address else f" --state-dir {state_dir}" if state_dir else ""
+    with suppress(BrokenPipeError):
+        say(f"the run is kept; go on with it: weft resume {outcome.run_id}{where}")

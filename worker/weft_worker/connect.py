@@ -1,0 +1,167 @@
+"""The connection to Temporal: which server, how, and what to say when there is none.
+
+In order: `--address`, then what configures every Temporal client (`TEMPORAL_ADDRESS`, profiles of its
+configuration file), then the embedded server of the state directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weft_worker.embedded import EmbeddedServerError, ServerLease
+from weft_worker.problems import CommandFailed, failed
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+    from temporalio.runtime import Runtime
+
+_CONNECT_TIMEOUT = 5.0
+#: The server's own default of one day would delete the history of runs that people come back to.
+RETENTION = timedelta(days=90)
+_CONFIGURING = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
+
+
+def address_is_configured(address: str | None) -> bool:
+    """Whether a server is named, by the argument or by Temporal's own configuration; else the embedded one is
+    meant.
+
+    Imports the client library only where a configuration exists.
+    """
+    if address:
+        return True
+    if not any(os.environ.get(name) for name in _CONFIGURING) and not _configuration_file().exists():
+        return False
+    return "target_host" in _configured()
+
+
+@dataclass
+class Target:
+    """A server to connect to. Where it is the embedded one, `lease` keeps it running."""
+
+    address: str | None
+    lease: ServerLease | None = None
+
+    @classmethod
+    def choose(cls, address: str | None, state: Path) -> Target:
+        """The server that is named, else a lease on the embedded one, which starts in the background."""
+        if address_is_configured(address):
+            return cls(address)
+        return cls(None, ServerLease(state))
+
+    def close(self) -> None:
+        """Give the lease up, if there is one; the last one ends the server."""
+        if self.lease is not None:
+            self.lease.close()
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An open connection. `ui` is the web UI's address for the namespace's runs, None where it is unknown."""
+
+    client: Client
+    ui: str | None
+
+    def run_url(self, run_id: str) -> str | None:
+        from urllib.parse import quote
+
+        return self.ui and f"{self.ui}/namespaces/{self.client.namespace}/workflows/{quote(run_id, safe='')}"
+
+
+async def connect(target: Target, *, ui_url: str | None = None, runtime: Runtime | None = None) -> Connection:
+    """Connect within a few seconds. Raises CommandFailed with one line that says what to do."""
+    if target.lease is None:
+        config = _configured() | ({"target_host": target.address} if target.address else {})
+        client = await _client(config, runtime)
+        return Connection(client, ui_url or _ui_of(config["target_host"]))
+    try:
+        server = await asyncio.to_thread(target.lease.wait)
+    except EmbeddedServerError as error:
+        raise failed(str(error), type_="ServerError") from None
+    client = await _client({"target_host": server.address}, runtime)
+    await _keep_history(client)
+    return Connection(client, server.ui_url)
+
+
+async def _client(config: dict[str, Any], runtime: Runtime | None) -> Client:
+    from temporalio.client import Client
+    from temporalio.contrib.pydantic import pydantic_data_converter
+
+    address = config["target_host"]
+    try:
+        return await asyncio.wait_for(
+            Client.connect(**config, data_converter=pydantic_data_converter, runtime=runtime), _CONNECT_TIMEOUT
+        )
+    except TimeoutError:
+        raise _no_server(address, f"no answer in {_CONNECT_TIMEOUT:.0f} s") from None
+    except (RuntimeError, ValueError) as error:
+        raise _no_server(address, _cause(error)) from None
+
+
+def _no_server(address: str, why: str) -> CommandFailed:
+    return failed(
+        f"no Temporal server at {address} ({why}). Start one there, name another with --address HOST:PORT or"
+        " TEMPORAL_ADDRESS, or name none to use the embedded one",
+        type_="ConnectionError",
+    )
+
+
+def _cause(error: Exception) -> str:
+    """The innermost words of the bridge's chained message."""
+    text = str(error).replace("\n", " ")
+    for known in ("Connection refused", "dns error", "invalid", "tls", "certificate"):
+        if known.lower() in text.lower():
+            return known.lower()
+    return text[:120]
+
+
+async def _keep_history(client: Client) -> None:
+    """See to it that the embedded server keeps finished runs; the setting lives in its database."""
+    from temporalio.api.namespace.v1 import NamespaceConfig
+    from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
+
+    service = client.workflow_service
+    described = await service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    if described.config.workflow_execution_retention_ttl.ToTimedelta() >= RETENTION:
+        return
+    config = NamespaceConfig()
+    config.workflow_execution_retention_ttl.FromTimedelta(RETENTION)
+    await service.update_namespace(UpdateNamespaceRequest(namespace=client.namespace, config=config))
+
+
+def _configured() -> dict[str, Any]:
+    """What Temporal's own configuration says. Raises CommandFailed where its file is broken."""
+    from temporalio.envconfig import ClientConfig
+
+    try:
+        return dict(ClientConfig.load_client_connect_config())
+    except (RuntimeError, ValueError, OSError) as error:
+        raise failed(f"Temporal's configuration cannot be read: {error}", type_="ConfigurationError") from None
+
+
+def _configuration_file() -> Path:
+    """Where Temporal's tools keep their configuration by default (the SDK's `envconfig`)."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA", str(Path.home() / "AppData" / "Roaming")))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "temporalio" / "temporal.toml"
+
+
+def _ui_of(address: str) -> str | None:
+    """The web UI that belongs to an address by custom: Temporal Cloud's, or port 8233 of a local development
+    server.
+    """
+    host, _, port = address.rpartition(":")
+    if host.endswith((".tmprl.cloud", ".api.temporal.io")):
+        return "https://cloud.temporal.io"
+    if host in ("localhost", "127.0.0.1", "[::1]"):
+        return f"http://{host}:{int(port) + 1000}" if port.isdigit() else None
+    return None

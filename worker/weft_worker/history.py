@@ -1,0 +1,254 @@
+"""A run as its history in Temporal tells it: steps, input, end. Works with no worker alive and after the run
+is over.
+
+`RunHistory` reads events one by one, whether they are all there already or arrive while the run goes on. It
+depends on what the run's workflow writes into its events: an activity's id is the step's id (`~N` behind it
+where a person had the step tried again), its type the tool, its one argument the JSON object of arguments,
+its summary begins with `L` and the line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from temporalio.api.enums.v1 import EventType
+from weft_workflows.messages import RunInput, RunResult, StepRow, StepState
+
+from weft_worker.outcome import OutcomeError, Status
+
+if TYPE_CHECKING:
+    from temporalio.api.common.v1 import Payload
+    from temporalio.api.failure.v1 import Failure
+    from temporalio.api.history.v1 import HistoryEvent
+    from temporalio.client import Client
+
+_SUMMARY_LINE = re.compile(r"L(\d+)\b")
+_AGAIN = re.compile(r"~\d+$")
+
+
+@dataclass
+class Step:
+    """One step as far as it has come. Times are Unix seconds."""
+
+    id: str
+    tool: str
+    line: int
+    started: float
+    arguments: Any
+    title: str = ""
+    state: StepState = "scheduled"
+    ended: float | None = None
+    error: str | None = None
+
+    def row(self) -> StepRow:
+        return StepRow(
+            id=self.id,
+            tool=self.tool,
+            line=self.line,
+            state=self.state,
+            started=self.started,
+            ended=self.ended,
+            arguments=self.arguments,
+            error=self.error,
+            title=self.title,
+        )
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ended. `result` is there where the workflow itself said so, not where it was ended from
+    outside.
+    """
+
+    status: Status
+    result: RunResult | None = None
+    error: OutcomeError | None = None
+
+
+@dataclass
+class RunHistory:
+    """What is known of a run after the events read so far. `steps` are in the order in which they were
+    called.
+    """
+
+    client: Client
+    steps: dict[str, Step] = field(default_factory=dict)
+    input: RunInput | None = None
+    task_queue: str = ""
+    end: End | None = None
+    #: Why the run's last workflow task failed, empty once one has succeeded: the run cannot go on until it
+    #: does.
+    blocked: str = ""
+    _execution: str | None = None
+    _last_event: int = 0
+    _scheduled: dict[int, Step] = field(default_factory=dict)
+    _redacted: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    async def follow(self, run_id: str, *, wait: bool) -> AsyncIterator[Step | None]:
+        """Read the run's events; yields each step whenever it has changed, and None after any other event.
+
+        `wait` goes on until the run has ended. Raises RPCError NOT_FOUND where there is no such run.
+        """
+        while True:
+            handle = self.client.get_workflow_handle(run_id, run_id=self._execution)
+            successor = ""
+            async for event in handle.fetch_history_events(wait_new_event=wait):
+                if event.event_id <= self._last_event:
+                    continue
+                yield await self.read(event)
+                self._last_event = event.event_id
+                successor = _successor(event) or successor
+            if not successor:
+                return
+            self._execution, self._last_event = successor, 0
+            self._scheduled.clear()
+
+    async def read(self, event: HistoryEvent) -> Step | None:
+        """Take one event in. Gives the step that it changed, if any."""
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+                await self._begin(event)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                return await self._schedule(event)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+                step = self._scheduled[event.activity_task_started_event_attributes.scheduled_event_id]
+                step.state = "running"
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                completed = event.activity_task_completed_event_attributes
+                return self._close(completed.scheduled_event_id, event, "completed")
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+                failed = event.activity_task_failed_event_attributes
+                return self._close(failed.scheduled_event_id, event, "failed", failed.failure)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+                expired = event.activity_task_timed_out_event_attributes
+                return self._close(expired.scheduled_event_id, event, "failed", expired.failure)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
+                cancelled = event.activity_task_canceled_event_attributes
+                return self._close(cancelled.scheduled_event_id, event, "cancelled")
+            case EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+                self.blocked = _innermost(event.workflow_task_failed_event_attributes.failure).message
+            case EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                self.blocked = ""
+            case _:
+                self.end = await self._end_of(event) or self.end
+        return None
+
+    async def _begin(self, event: HistoryEvent) -> None:
+        started = event.workflow_execution_started_event_attributes
+        self.task_queue = started.task_queue.name
+        if self.input is not None:
+            return
+        values = await self._decode(started.input.payloads[:1], [RunInput])
+        self.input = values[0]
+        self._redacted = redacted_arguments(self.input.plan) if self.input else {}
+
+    async def _schedule(self, event: HistoryEvent) -> Step:
+        task = event.activity_task_scheduled_event_attributes
+        summary = await self._summary(event)
+        found = _SUMMARY_LINE.match(summary)
+        step_id, tool = step_id_of(task.activity_id), task.activity_type.name
+        arguments = await self._decode(task.input.payloads[:1])
+        step = Step(
+            id=step_id,
+            tool=tool,
+            line=int(found.group(1)) if found else 0,
+            started=_seconds(event),
+            arguments=self._hide(tool, arguments[0] if arguments else None),
+            title=_title(summary, bool(arguments and arguments[0])),
+        )
+        self.steps[step_id] = self._scheduled[event.event_id] = step
+        return step
+
+    def _close(self, scheduled: int, event: HistoryEvent, state: StepState, failure: Failure | None = None) -> Step:
+        step = self._scheduled.pop(scheduled)
+        step.state, step.ended = state, _seconds(event)
+        step.error = words_of(failure) if failure is not None else None
+        return step
+
+    def _hide(self, tool: str, arguments: Any) -> Any:
+        hidden = self._redacted.get(tool)
+        if not hidden or not isinstance(arguments, dict):
+            return arguments
+        return {name: "•••" if name in hidden else value for name, value in arguments.items()}
+
+    async def _end_of(self, event: HistoryEvent) -> End | None:
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+                payloads = event.workflow_execution_completed_event_attributes.result.payloads
+                result = (await self._decode(payloads[:1], [RunResult]))[0]
+                return End(result.status, result)
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+                return await self._failed(event.workflow_execution_failed_event_attributes.failure)
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
+                payloads = event.workflow_execution_canceled_event_attributes.details.payloads
+                details = await self._decode(payloads[:1], [RunResult])
+                return End("cancelled", details[0] if details else None, _ended("CancelledError", "cancelled"))
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
+                reason = event.workflow_execution_terminated_event_attributes.reason
+                return End("failed", None, _ended("Terminated", reason or "terminated from outside"))
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+                return End("failed", None, _ended("TimedOut", "the run's own time limit was reached"))
+        return None
+
+    async def _failed(self, failure: Failure) -> End:
+        details = failure.application_failure_info.details.payloads
+        decoded = await self._decode(details[:1], [RunResult])
+        if decoded:
+            return End(decoded[0].status, decoded[0])
+        inner = _innermost(failure)
+        return End("failed", None, _ended(inner.application_failure_info.type or "Error", inner.message))
+
+    async def _summary(self, event: HistoryEvent) -> str:
+        if not event.user_metadata.HasField("summary"):
+            return ""
+        return str((await self._decode([event.user_metadata.summary]))[0])
+
+    async def _decode(self, payloads: Sequence[Payload], hints: list[type] | None = None) -> list[Any]:
+        return await self.client.data_converter.decode(payloads, hints) if payloads else []
+
+
+def redacted_arguments(plan: str) -> dict[str, frozenset[str]]:
+    """The names of arguments that are never shown, by tool, of a plan's canonical JSON."""
+    import json
+
+    tools = json.loads(plan).get("tools", ())
+    return {tool["name"]: frozenset(tool["redact"]) for tool in tools if tool.get("redact")}
+
+
+def step_id_of(activity_id: str) -> str:
+    """The id of the step that an activity carries out."""
+    return _AGAIN.sub("", activity_id)
+
+
+def _title(summary: str, has_arguments: bool) -> str:
+    """The title in `L12 · title · arguments`, where either may be missing."""
+    parts = summary.split(" · ")
+    return parts[1] if len(parts) > 1 + has_arguments else ""
+
+
+def _successor(event: HistoryEvent) -> str:
+    return event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+
+
+def _seconds(event: HistoryEvent) -> float:
+    return float(event.event_time.seconds + event.event_time.nanos / 1e9)
+
+
+def _ended(type_: str, message: str) -> OutcomeError:
+    return OutcomeError(type_, message)
+
+
+def _innermost(failure: Failure) -> Failure:
+    while failure.HasField("cause"):
+        failure = failure.cause
+    return failure
+
+
+def words_of(failure: Failure) -> str:
+    """A failure in one line: the type of its innermost cause and its message."""
+    inner = _innermost(failure)
+    type_name = inner.application_failure_info.type
+    return f"{type_name}: {inner.message}" if type_name else inner.message or "failed"

@@ -1,0 +1,66 @@
+"""Runs on the in-memory driver, with real tools or with fakes, told in the same shape as runs on Temporal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from weft_activities.context import StepContext
+from weft_activities.invoke import call_tool, describe_failure
+from weft_workflows.failures import Failure
+from weft_workflows.local import LocalRun, StepInfo, run_plan
+
+from weft_worker.outcome import Outcome, OutcomeError
+
+if TYPE_CHECKING:
+    from weft_activities.catalog import Catalog
+
+    from weft_worker.prepare import Prepared
+
+
+async def run_prepared(prepared: Prepared, *, run_id: str, attempts: int | None = None) -> LocalRun:
+    """Run a plan in this process. With fakes time is virtual: sleeps and delays take none. With real tools it
+    is real.
+    """
+    fakes = prepared.fakes
+    if fakes is not None:
+        return await run_plan(
+            prepared.plan, prepared.inputs, fakes.call, clock="virtual", run_id=run_id, attempts=attempts
+        )
+    caller = _ToolCaller(prepared.catalog)
+    return await run_plan(
+        prepared.plan,
+        prepared.inputs,
+        caller.call,
+        run_id=run_id,
+        attempts=attempts,
+        describe_failure=failure_of,
+        in_host=True,
+    )
+
+
+def outcome_of(run: LocalRun, run_id: str) -> Outcome:
+    """How a run in memory ended."""
+    said = run.error
+    error = said and OutcomeError(said.type, said.message, said.line, said.step, said.traceback)
+    done = sum(step.outcome == "completed" for step in run.steps)
+    return Outcome(run_id, run.status, result=run.result, stdout=run.stdout, steps=done, error=error)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """A tool's exception as the machine is told of it, judged as for steps on Temporal."""
+    if isinstance(error, Failure):
+        return error
+    told = describe_failure(error)
+    return Failure(told.type, told.message, list(told.arguments), base_type=told.base_type, transient=told.transient)
+
+
+class _ToolCaller:
+    """Calls a catalog's tools as steps."""
+
+    def __init__(self, catalog: Catalog | None) -> None:
+        self._catalog = catalog
+
+    async def call(self, tool: str, arguments: dict[str, Any], step: StepInfo) -> Any:
+        assert self._catalog is not None
+        context = StepContext(run_id=step.run_id, step_id=step.step, attempt=step.attempt)
+        return await call_tool(self._catalog.get(tool), arguments, context)

@@ -1,0 +1,43 @@
+"""What a worker needs to go on with a run that somebody else started: the run's tools, and a Python like its
+own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from weft_activities.catalog import Catalog, CatalogError, load_catalog
+from weft_compiler.plan import running_python
+
+from weft_worker.history import RunHistory
+from weft_worker.problems import CommandFailed, Problem, failed
+
+
+def load_tools_of(history: RunHistory, sources: Sequence[str]) -> Catalog:
+    """The tools of a run: from `sources`, else from where it was started with.
+
+    Raises CommandFailed where they cannot be loaded, where one that the run uses is missing, or where the run
+    needs another Python.
+    """
+    run = history.input
+    assert run is not None
+    plan: dict[str, Any] = json.loads(run.plan)
+    if plan["python"] != running_python():
+        raise failed(
+            f"the run was started under Python {plan['python']} and this is {running_python()}: resume it there"
+        )
+    chosen = tuple(sources) or run.options.tool_sources
+    try:
+        catalog = load_catalog(chosen)
+    except CatalogError as error:
+        hint = "" if sources else "; the run was started with these tools: name their new place with --tools"
+        raise CommandFailed(
+            [Problem("tools", f"{each}{hint}") for each in error.problems], type_="ToolsError"
+        ) from None
+    missing = [tool["name"] for tool in plan["tools"] if tool["name"] not in catalog]
+    if missing:
+        where = ", ".join(chosen) or "no tools at all: name them with --tools"
+        raise failed(f"the run calls {', '.join(missing)}, not found in {where}", type_="ToolsError")
+    return catalog

@@ -1,0 +1,284 @@
+"""Runs as their starters see them: start one, wait for it, ask how it stands, decide on parked steps, cancel
+it.
+
+What always holds: nothing here needs a worker in this process, and whatever can be read from history is read
+from there, so that a run without a worker still tells its story. Errors of the server become one message with
+its remedy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import PurePath
+from typing import Any
+
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+from weft_compiler.plan import Plan
+from weft_workflows.messages import RUN_WORKFLOW, Decision, RunOptions, RunView
+from weft_workflows.starting import start_options
+
+from weft_worker.connect import Connection
+from weft_worker.history import RunHistory, Step, step_id_of, words_of
+from weft_worker.outcome import Outcome, OutcomeError
+from weft_worker.problems import CommandFailed, failed, misused
+
+#: Seconds between two looks at whether a run has come to wait for a person: soon after something happened,
+#: then rarely.
+_FIRST_LOOK, _LAST_LOOK = 0.3, 5.0
+_QUERY_TIMEOUT = timedelta(seconds=3)
+
+
+class Watcher:
+    """Is told what happens in a run while somebody waits for it."""
+
+    def step(self, step: Step) -> None:
+        """A step was called or has ended."""
+
+    def note(self, text: str) -> None:
+        """Something that people should know."""
+
+
+def new_run_id(file: str) -> str:
+    """An id that people can read and that no other run has: the orchestration's name and eight hexadecimal
+    digits.
+    """
+    path = PurePath(file)
+    # Orchestrations are often called plan.py; their folder says which one.
+    stem = path.parent.name if path.stem == "plan" and path.parent.name else path.stem
+    stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in stem).strip("-") or "run"
+    return f"{stem}-{secrets.token_hex(4)}"
+
+
+async def start_run(
+    connection: Connection,
+    plan: Plan,
+    inputs: dict[str, Any],
+    *,
+    run_id: str,
+    task_queue: str,
+    options: RunOptions,
+) -> None:
+    """Start a run; returns when the server has recorded it. Raises CommandFailed where the id is taken."""
+    start = start_options(plan, inputs, options, run_id=run_id, task_queue=task_queue)
+    try:
+        await connection.client.start_workflow(**start, id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE)
+    except WorkflowAlreadyStartedError:
+        raise misused(
+            f"there is a run {run_id} already: see it with `weft status {run_id}`, go on with it with"
+            f" `weft resume {run_id}`, or choose another --run-id"
+        ) from None
+    except RPCError as error:
+        raise failed(f"the server refused the run: {error.message}", run_id=run_id) from None
+
+
+async def watch(connection: Connection, run_id: str, watcher: Watcher) -> Outcome:
+    """Wait until the run has ended or only a person can go on with it, and tell the watcher of each step."""
+    history = RunHistory(connection.client)
+    stirred = asyncio.Event()
+    following = asyncio.create_task(_follow(history, run_id, watcher, stirred))
+    looking = asyncio.create_task(_await_parked(connection.client, run_id, stirred))
+    try:
+        await asyncio.wait({following, looking}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
+            return outcome_of(history, connection, run_id)
+        return parked_outcome(history, connection, run_id, looking.result())
+    finally:
+        for task in (following, looking):
+            task.cancel()
+        await asyncio.gather(following, looking, return_exceptions=True)
+
+
+async def read_history(connection: Connection, run_id: str) -> RunHistory:
+    """All that history says of a run now. Raises CommandFailed where there is no such run."""
+    history = RunHistory(connection.client)
+    try:
+        async for _ in history.follow(run_id, wait=False):
+            pass
+    except RPCError as error:
+        raise _no_run(run_id, error) from None
+    if history.input is None:
+        raise failed(f"{run_id} is no run of Weft but another workflow", run_id=run_id)
+    return history
+
+
+async def status_of(connection: Connection, run_id: str) -> tuple[Outcome, RunHistory, RunView | None]:
+    """How a run stands. The view is None where the run is over or no worker answers for it."""
+    history = await read_history(connection, run_id)
+    if history.end is not None:
+        return outcome_of(history, connection, run_id), history, None
+    await _mark_running(connection.client, run_id, history)
+    view = await query_status(connection.client, run_id)
+    if view is not None and view.status == "parked":
+        return parked_outcome(history, connection, run_id, view), history, view
+    outcome = Outcome(run_id, "running", steps=_done(history), ui_url=connection.run_url(run_id))
+    return outcome, history, view
+
+
+async def query_status(client: Client, run_id: str) -> RunView | None:
+    """The run's own view of itself; None where no worker answers in time or the run cannot answer."""
+    try:
+        view: RunView = await client.get_workflow_handle(run_id).query(
+            "status", result_type=RunView, rpc_timeout=_QUERY_TIMEOUT
+        )
+    except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError):
+        return None
+    return view
+
+
+async def decide(connection: Connection, run_id: str, decision: Decision, *, patience: float) -> None:
+    """Tell a run what a person says of a parked step. Raises CommandFailed with the run's own words where it
+    refuses.
+    """
+    handle = connection.client.get_workflow_handle(run_id)
+    try:
+        await asyncio.wait_for(handle.execute_update("decide", decision, id=decision.decision_id), patience)
+    except WorkflowUpdateFailedError as error:
+        raise failed(str(error.cause or error), type_="RefusedDecision", run_id=run_id) from None
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        raise failed(
+            f"no worker took the decision in {patience:.0f} s: start one (`weft worker`, `weft dev`) and repeat it",
+            run_id=run_id,
+        ) from None
+    except RPCError as error:
+        raise _no_run(run_id, error) from None
+
+
+async def cancel(connection: Connection, run_id: str) -> None:
+    """Ask a run to stop; its `finally` blocks run. Raises CommandFailed where there is no such run or it is
+    over.
+    """
+    try:
+        await connection.client.get_workflow_handle(run_id).cancel()
+    except RPCError as error:
+        raise _no_run(run_id, error) from None
+
+
+async def list_runs(connection: Connection, limit: int) -> AsyncIterator[dict[str, Any]]:
+    """The newest runs, as plain data. Times are ISO 8601 in UTC."""
+    found = connection.client.list_workflows(f"WorkflowType = '{RUN_WORKFLOW}'", limit=limit)
+    async for run in found:
+        yield await _list_row(run)
+
+
+async def _list_row(run: WorkflowExecution) -> dict[str, Any]:
+    memo = await run.memo()
+    name = run.status.name if run.status is not None else "RUNNING"
+    statuses = {"RUNNING": "running", "COMPLETED": "completed", "CANCELED": "cancelled", "CONTINUED_AS_NEW": "running"}
+    return {
+        "run_id": run.id,
+        "status": statuses.get(name, "failed"),
+        "started": run.start_time.isoformat(timespec="seconds"),
+        "ended": run.close_time.isoformat(timespec="seconds") if run.close_time else None,
+        **{key: memo[key] for key in sorted(memo)},
+    }
+
+
+def outcome_of(history: RunHistory, connection: Connection, run_id: str) -> Outcome:
+    """The outcome of a run that has ended."""
+    end = history.end
+    assert end is not None
+    url = connection.run_url(run_id)
+    if end.result is None:
+        return Outcome(run_id, end.status, steps=_done(history), error=end.error, ui_url=url)
+    said = end.result
+    error = said.error and OutcomeError(
+        said.error.type, said.error.message, said.error.line, said.error.step, said.error.traceback
+    )
+    return Outcome(
+        run_id,
+        end.status,
+        result=said.result,
+        stdout=said.stdout,
+        steps=said.steps,
+        reused=said.reused,
+        error=error or end.error,
+        ui_url=url,
+    )
+
+
+def parked_outcome(history: RunHistory, connection: Connection, run_id: str, view: RunView) -> Outcome:
+    """The outcome of a run that only a person can go on with."""
+    parked = [row.model_dump(mode="json") for row in view.parked]
+    return Outcome(run_id, "parked", steps=_done(history), ui_url=connection.run_url(run_id), extra={"parked": parked})
+
+
+async def _follow(history: RunHistory, run_id: str, watcher: Watcher, stirred: asyncio.Event) -> None:
+    blocked = ""
+    while history.end is None:
+        try:
+            async for step in history.follow(run_id, wait=True):
+                stirred.set()
+                if step is not None:
+                    watcher.step(step)
+                if history.blocked and history.blocked != blocked:
+                    watcher.note(f"the run cannot go on: {history.blocked}")
+                blocked = history.blocked or blocked
+        except RPCError as error:
+            if error.status not in (
+                RPCStatusCode.UNAVAILABLE,
+                RPCStatusCode.CANCELLED,
+                RPCStatusCode.DEADLINE_EXCEEDED,
+            ):
+                raise _no_run(run_id, error) from None
+            # The server is being started again; history is read anew from its beginning.
+            await asyncio.sleep(_FIRST_LOOK)
+
+
+async def _await_parked(client: Client, run_id: str, stirred: asyncio.Event) -> RunView:
+    """Return the run's view once it says that it is parked. Looks when nothing has happened for a moment."""
+    wait = _FIRST_LOOK
+    while True:
+        stirred.clear()
+        try:
+            await asyncio.wait_for(stirred.wait(), wait)
+            wait = _FIRST_LOOK
+            continue
+        except TimeoutError:
+            wait = min(wait * 2, _LAST_LOOK)
+        view = await query_status(client, run_id)
+        if view is not None and view.status == "parked":
+            return view
+
+
+async def _mark_running(client: Client, run_id: str, history: RunHistory) -> None:
+    """History tells of an attempt when it is over; which steps are being run now, only the server knows."""
+    described = await client.get_workflow_handle(run_id).describe()
+    for pending in described.raw_description.pending_activities:
+        step = history.steps.get(step_id_of(pending.activity_id))
+        if step is None:
+            continue
+        if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED:
+            step.state = "running"
+        if pending.HasField("last_failure"):
+            step.error = f"attempt {pending.attempt - 1}: {words_of(pending.last_failure)}"
+
+
+def _done(history: RunHistory) -> int:
+    return sum(step.state == "completed" for step in history.steps.values())
+
+
+def _no_run(run_id: str, error: RPCError) -> CommandFailed:
+    if error.status is RPCStatusCode.NOT_FOUND:
+        if "already completed" in error.message:
+            return failed(f"the run {run_id} is over: see it with `weft result {run_id}`", run_id=run_id)
+        return failed(
+            f"there is no run {run_id} on this server: see `weft list`; --state-dir or --address choose another server",
+            type_="NoSuchRun",
+            run_id=run_id,
+        )
+    return failed(f"the server does not answer for {run_id}: {error.message}", run_id=run_id)

@@ -1,0 +1,121 @@
+"""Worker processes: what listens on Temporal's task queues for runs and for their steps.
+
+What always holds: a `Workers` that has been entered listens until it is left; leaving it takes no new work,
+lets what is in flight end within the grace time, and closes its hosts last, when no run can need them. A step
+that the grace time cuts off is for the server to start again or, where it writes, for a person to decide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Literal, NoReturn
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from weft_activities.catalog import Catalog
+from weft_activities.invoke import activity_for
+from weft_workflows import evaluators
+from weft_workflows.run_workflow import RunWorkflow
+
+from weft_worker.settings import Settings
+
+Role = Literal["all", "workflows", "activities"]
+
+#: After a worker's death its runs wait this long for it before another takes them over; the SDK's default is
+#: 10 s.
+_STICKY_TIMEOUT = timedelta(seconds=1)
+#: Steps report every 5 s (`weft_activities.activity`); the SDK would hold reports back for up to a minute.
+_HEARTBEAT_THROTTLE = timedelta(seconds=5)
+
+
+def open_hosts(settings: Settings) -> Any:
+    """The pool of host processes; starts them in the background.
+
+    On Windows, which has no such processes, machines live in the worker itself: only the sandbox confines
+    them there.
+    """
+    from weft_workflows.host.pool import HostPool
+
+    try:
+        return HostPool(settings.hosts)
+    except OSError:
+        from weft_worker.hosts_in_process import InProcessHosts
+
+        return InProcessHosts()
+
+
+class Workers:
+    """The Temporal workers of this process: one for runs, one for each task queue on which its tools live."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        task_queue: str,
+        catalog: Catalog,
+        settings: Settings,
+        role: Role = "all",
+        hosts: Any = None,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        #: Hosts that this object opened and has to close.
+        self._hosts: Any = None
+        workflows: list[type] = []
+        queues = _activities_by_queue(catalog, task_queue) if role != "workflows" else {}
+        if role != "activities":
+            if hosts is None:
+                hosts = self._hosts = open_hosts(settings)
+            evaluators.install(hosts, evaluators.signals_through(client))
+            workflows.append(RunWorkflow)
+            queues.setdefault(task_queue, [])
+        self._workers = [
+            self._make(queue, workflows if queue == task_queue else [], activities)
+            for queue, activities in sorted(queues.items())
+        ]
+        self._running: list[asyncio.Task[None]] = []
+
+    @property
+    def task_queues(self) -> tuple[str, ...]:
+        return tuple(worker.task_queue for worker in self._workers)
+
+    async def __aenter__(self) -> Workers:
+        self._running = [asyncio.create_task(worker.run()) for worker in self._workers]
+        return self
+
+    async def failure(self) -> NoReturn:
+        """Wait until a worker dies by itself, and raise the reason. Never returns while all is well."""
+        done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+        raise next(iter(done)).exception() or RuntimeError("a worker ended by itself")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.gather(*(worker.shutdown() for worker in self._workers), return_exceptions=True)
+        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._hosts is not None:
+            await asyncio.to_thread(self._hosts.close)
+
+    def _make(self, queue: str, workflows: list[type], activities: list[Callable[..., Any]]) -> Worker:
+        return Worker(
+            self._client,
+            task_queue=queue,
+            workflows=workflows,
+            activities=activities,
+            max_concurrent_activities=self._settings.max_steps,
+            sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
+            max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
+            default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
+            graceful_shutdown_timeout=timedelta(seconds=self._settings.grace),
+        )
+
+
+def _activities_by_queue(catalog: Catalog, task_queue: str) -> dict[str, list[Callable[..., Any]]]:
+    """The tools' activities by the task queue on which they live."""
+    queues: dict[str, list[Callable[..., Any]]] = {}
+    for tool in catalog:
+        queues.setdefault(tool.spec.task_queue or task_queue, []).append(activity_for(tool))
+    return queues
