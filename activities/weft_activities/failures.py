@@ -137,8 +137,11 @@ def is_transient(error: BaseException) -> bool:
 
 
 def as_application_error(failure: ToolFailure) -> ApplicationError:
-    """The error that tells Temporal: details are [the exception's args, its nearest builtin base's name]."""
-    from temporalio.exceptions import ApplicationError
+    """The error that tells Temporal: details are [the exception's args, its nearest builtin base's name].
+
+    An answer is benign: it is an outcome of the run, and no fault of the worker to warn of in its log.
+    """
+    from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
     return ApplicationError(
         failure.message,
@@ -146,6 +149,7 @@ def as_application_error(failure: ToolFailure) -> ApplicationError:
         failure.base_type,
         type=failure.type,
         non_retryable=not failure.transient,
+        category=ApplicationErrorCategory.UNSPECIFIED if failure.transient else ApplicationErrorCategory.BENIGN,
     )
 
 
@@ -170,6 +174,10 @@ def tool_frames(error: BaseException) -> TracebackType | None:
 def _is_transient_builtin(error: BaseException) -> bool:
     if not isinstance(error, OSError) or isinstance(error, (*_LASTING, ValueError)):
         return False
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, OSError):
+        # urllib's URLError only wraps what happened.
+        return is_transient(reason)
     return isinstance(error, (ConnectionError, TimeoutError)) or error.errno not in _LASTING_ERRNO
 
 
@@ -217,8 +225,9 @@ def _message(error: BaseException) -> str:
 
 
 def _arguments(error: BaseException) -> list[Any]:
-    if isinstance(error, UnicodeError) or _application_error(error):
-        plain: list[Any] = [_as_json(argument) for argument in error.args]
+    plain: list[Any]
+    if _application_error(error):
+        plain = [_message(error)]
     elif isinstance(error, OSError) and error.errno is not None and error.filename is not None:
         # `args` lacks the file's name, which belongs to the message.
         plain = [error.errno, error.strerror, _as_json(error.filename)]

@@ -105,8 +105,13 @@ async def _run(tool: Tool, bound: inspect.BoundArguments, step: StepContext) -> 
             step.cancelled = True
             raise
         raise RuntimeError(f"{tool.name}() awaited a task that was cancelled") from error
-    except SystemExit as error:
-        raise RuntimeError(f"{tool.name}() called sys.exit({error.code!r}), which a tool must not do") from error
+    except Exception:
+        raise
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            # A person's Ctrl-C while a tool runs on the main thread's loop.
+            raise
+        raise RuntimeError(f"{tool.name}() raised {error!r}: a tool must not end the process that runs it") from error
 
 
 async def _in_thread(call: Callable[[], Any], name: str) -> Any:

@@ -61,9 +61,7 @@ class Inputs:
         Raises pydantic's ValidationError, and ValueError where they are not JSON. Parameters that are not
         given keep the function's own default.
         """
-        # As JSON text, since that is what arguments are: models with strict fields take dates as strings only
-        # from it.
-        model = self._model.model_validate_json(json.dumps(arguments, ensure_ascii=False))
+        model = self._validate(arguments)
         bound = inspect.BoundArguments(self._signature, cast("Any", {}))
         for parameter in self.parameters:
             if parameter.kind == "var_keyword":
@@ -75,6 +73,15 @@ class Inputs:
             # A gap before a positional argument has to be filled; by name it may stay open.
             bound.apply_defaults()
         return bound
+
+    def _validate(self, arguments: Mapping[str, Any]) -> BaseModel:
+        text = json.dumps(arguments, ensure_ascii=False)
+        try:
+            # As JSON, since that is what arguments are: strict fields of models take dates as strings only from it.
+            return self._model.model_validate_json(text.encode())
+        except UnicodeEncodeError:
+            # A lone surrogate has no place in JSON's UTF-8, but a tool that takes anything may get it.
+            return self._model.model_validate(dict(arguments))
 
     def _hidden_default(self, name: str) -> bool:
         """Whether the function's default is a pydantic `Field(...)`, which holds the real one."""
@@ -151,7 +158,7 @@ def make_outputs(hints: Mapping[str, Any]) -> Outputs:
     try:
         schema = adapter.json_schema(mode="serialization", schema_generator=_PlainSchema)
     except PydanticUserError as error:
-        raise BadSignature(f"the result has no JSON Schema: {_reason(error)}") from error
+        raise BadSignature(f"the result is hinted {_name_of(hint)}, which {_reason(error)}") from error
     return Outputs(schema, adapter)
 
 
@@ -196,13 +203,14 @@ def _make_adapter(hint: Any, what: str) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(hint)
     except PydanticUserError as error:
-        raise BadSignature(f"{what} is hinted {_name_of(hint)}, which has no JSON form: {_reason(error)}") from error
+        raise BadSignature(f"{what} is hinted {_name_of(hint)}, which {_reason(error)}") from error
 
 
 def _reason(error: PydanticUserError) -> str:
     if error.code == "typed-dict-version":
-        return "before Python 3.12, import TypedDict from typing_extensions"
+        return "is or holds a TypedDict of typing: before Python 3.12, import TypedDict from typing_extensions"
     return (
+        "has no JSON form: "
         "use str, int, float, bool, list, dict, Literal, an enum, a date, a dataclass, a TypedDict or a "
         "pydantic model, "
         "or leave the hint out to take anything"

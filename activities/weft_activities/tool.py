@@ -229,6 +229,8 @@ def _check_against_signature(spec: ToolSpec, inputs: Inputs) -> None:
         except ValidationError as error:
             said = "; ".join(f"{path} {sentence}" for path, _, sentence in complaints(error))
             raise BadSignature(f"input_examples[{index}] does not fit the parameters: {said}") from error
+        except TypeError as error:
+            raise BadSignature(f"input_examples[{index}] is not JSON: {error}") from error
 
 
 def _shorten(file: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import socket
+import ssl
 import subprocess
 import sys
 import types
@@ -57,6 +58,8 @@ HTTPX = type("TransportError", (Exception,), {"__module__": "httpx"})
         (MemoryError(), False),
         (subprocess.TimeoutExpired("x", 1), False),
         (URLError("x"), True),
+        (URLError(ConnectionRefusedError("x")), True),  # type: ignore[arg-type]
+        (URLError(ssl.SSLCertVerificationError("x")), False),  # type: ignore[arg-type]
         (HTTPError("http://h", 503, "x", None, None), True),  # type: ignore[arg-type]
         (HTTPError("http://h", 404, "x", None, None), False),  # type: ignore[arg-type]
         (foreign("requests.exceptions", "ConnectionError", REQUESTS), True),
@@ -114,6 +117,16 @@ def test_large_failures_are_cut() -> None:
     assert len(told.message) < 10_000
     assert len(str(told.arguments)) < 10_000
     assert len(told.traceback) < 10_000
+
+
+def test_temporals_own_error_keeps_the_type_that_the_tool_gave_it() -> None:
+    told = describe_failure(ApplicationError("no money", type="Refused", non_retryable=True))
+    assert (told.type, told.message, told.arguments, told.base_type) == (
+        "Refused",
+        "no money",
+        ["no money"],
+        "Exception",
+    )
 
 
 def test_a_broken_str_does_not_hide_the_failure() -> None:

@@ -7,7 +7,6 @@ import contextvars
 import datetime as dt
 import enum
 import functools
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -263,15 +262,16 @@ async def test_the_tools_own_exception_comes_out() -> None:
         assert caught.value is error
 
 
-async def test_a_tool_cannot_end_the_process() -> None:
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit(), BaseExceptionGroup("x", [SystemExit()])])
+async def test_a_tool_cannot_end_the_process(error: BaseException) -> None:
     def f() -> None:
-        sys.exit(3)
+        raise error
 
     async def g() -> None:
-        sys.exit(3)
+        raise error
 
     for function in (f, g):
-        with pytest.raises(RuntimeError, match=r"called sys\.exit\(3\)"):
+        with pytest.raises(RuntimeError, match=r"\(\) raised .*: a tool must not end the process"):
             await call(function)
 
 
@@ -378,6 +378,33 @@ async def test_context_variables_of_the_caller_reach_the_tool() -> None:
 
     tenant.set("acme")
     assert await call(f) == "acme"
+
+
+@pytest.mark.parametrize("value", ["\ud800", float("inf"), 10**30, {"a": [None, True, -0.5]}, ""])
+async def test_any_value_comes_through_where_the_hint_takes_any(value: Any) -> None:
+    def f(a: Any) -> Any:
+        return a
+
+    assert await call(f, a=value) == value
+
+
+async def test_numbers_and_arrays_of_numpy_are_numbers_and_lists() -> None:
+    class Int64:
+        __module__ = "numpy"
+
+        def tolist(self) -> Any:
+            return 7
+
+    class Array:
+        __module__ = "numpy"
+
+        def tolist(self) -> Any:
+            return [1.5, [2.5]]
+
+    def f() -> Any:
+        return {"n": Int64(), "a": Array()}
+
+    assert await call(f) == {"n": 7, "a": [1.5, [2.5]]}
 
 
 async def test_arguments_that_are_not_json_are_refused() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import sys
+import typing
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -32,6 +34,10 @@ class Point:
 
 
 class Row(TypedDict):
+    id: str
+
+
+class OldRow(typing.TypedDict):
     id: str
 
 
@@ -234,6 +240,13 @@ def bad_example() -> Any:
     return f
 
 
+def example_not_json() -> Any:
+    @tool(input_examples=[{"a": object()}])
+    def f(a: Any) -> None: ...
+
+    return f
+
+
 def generator() -> Any:
     @tool
     def f() -> Any:
@@ -274,6 +287,7 @@ def name_as_argument() -> Any:
         (redacts_nothing, r"'redact' names 'token', but the parameters are \('key',\)"),
         (local_write, r"placement='local' is for reads only"),
         (bad_example, r"input_examples\[0\] does not fit the parameters: a input should be a valid integer"),
+        (example_not_json, r"input_examples\[0\] is not JSON"),
         (generator, r"is a generator.*return a list"),
         (method, r"it is a method"),
         (a_class, r"a type, but takes functions only"),
@@ -285,6 +299,14 @@ def name_as_argument() -> Any:
 def test_what_cannot_be_a_tool_is_refused_at_its_definition(define: Any, said: str) -> None:
     with pytest.raises(ToolDefinitionError, match=said):
         define()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="pydantic takes both kinds from Python 3.12 on")
+def test_a_typed_dict_of_typing_gets_its_remedy() -> None:
+    def f(row: list[OldRow]) -> None: ...
+
+    with pytest.raises(ToolDefinitionError, match="import TypedDict from typing_extensions"):
+        make_tool(f)
 
 
 def test_a_refusal_names_file_and_line() -> None:
