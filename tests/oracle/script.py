@@ -43,7 +43,7 @@ def prepare(source: str, tools: Collection[str], file: str = "plan.py") -> Scrip
     entry = _entry(tree, tools)
     is_async = entry is not None or any(map(_suspends, _module_level(tree.body)))
     futures = [s for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
-    body = [statement for part in tree.body if part not in futures for statement in _recorded(part)]
+    body = [_Global().visit(part) for part in tree.body if part not in futures]
     if is_async:
         body = [_AwaitedRun().visit(statement) for statement in body]
     body = _with_result(body, entry)
@@ -106,35 +106,45 @@ def _is_named(tree: ast.Module, function: ast.AsyncFunctionDef) -> bool:
     return any(n.id == function.name and id(n) not in inside for n in loads)
 
 
+class _Global(ast.NodeTransformer):
+    """Drops what a function does not allow for global names, and what says nothing at module level."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
+
+    def visit_Global(self, node: ast.Global) -> ast.AST:
+        return ast.copy_location(ast.Pass(), node)
+
+    def _skip(self, node: ast.AST) -> ast.AST:
+        return node
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _skip  # noqa: N815
+
+
 def _recorded(statement: ast.stmt) -> list[ast.stmt]:
-    """The statement with a record of what it assigned, and of what statements inside it assigned."""
+    """The statement with a record of what it gives: what it assigns, or the value of an expression, at its end."""
     match statement:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            return [statement]
+        case ast.Expr(value=value):
+            return [ast.copy_location(ast.Assign([ast.Name(_LAST, ast.Store())], value), statement)]
         case ast.Assign():
             statement.targets.append(ast.Name(_LAST, ast.Store()))
-            return [statement]
-        case ast.AnnAssign(value=None):
-            return [ast.copy_location(ast.Pass(), statement)]
-        case ast.AnnAssign(target=target, value=ast.expr() as value):
-            targets: list[ast.expr] = [target, ast.Name(_LAST, ast.Store())]
-            return [ast.copy_location(ast.Assign(targets, value), statement)]
         case ast.AugAssign(target=ast.Name(id=name)):
             record = ast.Assign([ast.Name(_LAST, ast.Store())], ast.Name(name, ast.Load()))
             return [statement, ast.copy_location(record, statement)]
-        case ast.Global():
-            return [ast.copy_location(ast.Pass(), statement)]
-    _record_inside(statement)
+        case ast.If() | ast.For() | ast.While() | ast.Try() | ast.With() | ast.Match():
+            _record_ends(statement)
     return [statement]
 
 
-def _record_inside(node: ast.AST) -> None:
-    for field in ("body", "orelse", "finalbody"):
-        inner = getattr(node, field, None)
-        if isinstance(inner, list):
-            setattr(node, field, [s for part in inner for s in _recorded(part)])
+def _record_ends(node: ast.AST) -> None:
+    """Records at the end of each block of the statement but `finally`, which only cleans up."""
+    for field in ("body", "orelse"):
+        if block := getattr(node, field, None):
+            setattr(node, field, [*block[:-1], *_recorded(block[-1])])
     for part in [*getattr(node, "handlers", []), *getattr(node, "cases", [])]:
-        _record_inside(part)
+        _record_ends(part)
 
 
 class _AwaitedRun(ast.NodeTransformer):
@@ -155,16 +165,14 @@ class _AwaitedRun(ast.NodeTransformer):
 
 
 def _with_result(body: list[ast.stmt], entry: str | None) -> list[ast.stmt]:
-    end = body[-1] if body else ast.Pass(lineno=1, col_offset=0)
     start = ast.Assign([ast.Name(_LAST, ast.Store())], ast.Constant(None))
+    result: ast.expr = ast.Name(_LAST, ast.Load())
     if entry is not None:
         inputs = ast.keyword(None, ast.Name(_INPUTS, ast.Load()))
-        result: ast.expr = ast.Await(ast.Call(ast.Name(entry, ast.Load()), [], [inputs]))
-    elif isinstance(end, ast.Expr):
-        body, result = body[:-1], end.value
-    else:
-        result = ast.Name(_LAST, ast.Load())
-    return [start, *body, ast.copy_location(ast.Return(result), end)]
+        result = ast.Await(ast.Call(ast.Name(entry, ast.Load()), [], [inputs]))
+    elif body:
+        body = [*body[:-1], *_recorded(body[-1])]
+    return [start, *body, ast.Return(result)]
 
 
 def _function(names: list[str], body: list[ast.stmt], is_async: bool) -> ast.stmt:

@@ -19,9 +19,7 @@ from tests.oracle.run import Outcome, run_cpython
 from tests.oracle.values import to_json_value
 
 
-def fake(
-    name: str, answer: Any, *parameters: Parameter, delay: float = 1.0, effect: str = "write"
-) -> FakeTool:
+def fake(name: str, answer: Any, *parameters: Parameter, delay: float = 1.0, effect: str = "write") -> FakeTool:
     spec = ToolSpec.model_validate({"name": name, "parameters": parameters, "effect": Effect(effect)})
     return FakeTool(spec, Behaviour(answer, lambda _arguments, _state, _count: delay))
 

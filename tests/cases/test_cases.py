@@ -1,0 +1,79 @@
+"""Every case under CPython and in the machine: result, output, error and the timed steps must be the same.
+
+`pytest tests/cases --update` writes outcomes and graphs into the cases; read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from weft_compiler.allowed_names import ALLOWED_MODULES
+
+from tests.oracle.cases import Case, load_cases, write_block
+from tests.oracle.run import run_cpython
+
+CASES = load_cases(Path(__file__).parent)
+RUNS = [pytest.param(case, id=case.id) for case in CASES if not case.diagnostics]
+REFUSED = [pytest.param(case, id=case.id) for case in CASES if case.diagnostics]
+GRAPHS = [pytest.param(case, id=case.id) for case in CASES if case.graph is not None]
+#: Bound before a script runs: generated code often leaves the imports out.
+MODULES: dict[str, Any] = {
+    name: importlib.import_module(name) for name in ALLOWED_MODULES if "." not in name and name != "__future__"
+}
+
+needs_machine = pytest.mark.skipif(
+    importlib.util.find_spec("weft_workflows.machine.machine") is None, reason="there is no machine yet"
+)
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_cpython(case: Case, update: bool) -> None:
+    outcome = str(run_cpython(case.explicit, case.tools, case.inputs, modules=MODULES))
+    if update:
+        write_block(case, "outcome", outcome)
+    else:
+        assert outcome == case.outcome
+
+
+@needs_machine
+@pytest.mark.parametrize("case", RUNS)
+def test_machine(case: Case) -> None:
+    from tests.oracle.machine import run_machine
+
+    assert str(run_machine(case.source, case.tools, case.inputs)) == case.outcome
+
+
+@needs_machine
+@pytest.mark.parametrize("case", RUNS)
+def test_machine_from_checkpoints(case: Case) -> None:
+    from tests.oracle.machine import run_machine
+
+    assert str(run_machine(case.source, case.tools, case.inputs, restored=True)) == case.outcome
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_diagnostics(case: Case) -> None:
+    from weft_compiler.diagnostics import CompileFailed
+
+    from tests.oracle.machine import compile_with
+
+    with pytest.raises(CompileFailed) as failed:
+        compile_with(case.source, case.tools)
+    assert [(d.span.line, d.code) for d in failed.value.diagnostics] == case.diagnostics
+
+
+@pytest.mark.parametrize("case", GRAPHS)
+def test_graph(case: Case, update: bool) -> None:
+    from weft_compiler.printer import render_graph
+
+    from tests.oracle.machine import compile_with
+
+    printed = render_graph(compile_with(case.source, case.tools).graph, "tree").rstrip("\n") + "\n"
+    if update:
+        write_block(case, "graph", printed)
+    else:
+        assert printed == case.graph

@@ -1,0 +1,69 @@
+"""Runs an orchestration the way Weft does, in memory and in virtual time, with the oracle's fake tools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from weft_compiler.compile import compile_source
+from weft_compiler.plan import Plan
+from weft_workflows.local import LocalRun, StepInfo, run_plan
+from weft_workflows.machine.machine import Machine
+
+from tests.oracle.fakes import FakeTool, ToolCall, World
+from tests.oracle.run import Outcome
+
+
+def compile_with(source: str, tools: Mapping[str, FakeTool], file: str = "plan.py") -> Plan:
+    """Raises CompileFailed."""
+    return compile_source(source, [tool.spec for tool in tools.values()], file=file)
+
+
+def run_machine(
+    source: str,
+    tools: Mapping[str, FakeTool],
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    restored: bool = False,
+) -> Outcome:
+    """The outcome under the machine; where `restored`, the machine is rebuilt from a checkpoint before each event."""
+    plan = compile_with(source, tools)
+    world = World(tools)
+
+    async def call(name: str, arguments: dict[str, Any], step: StepInfo) -> Any:
+        return await world.perform(name, arguments, step.sleep)
+
+    machine = Restored.start if restored else None
+    run = asyncio.run(run_plan(plan, dict(inputs or {}), call, clock="virtual", machine=machine))
+    return _outcome(run, tools)
+
+
+class Restored:
+    """A machine that lives for one event only: before each it is made anew from the checkpoint of the one before."""
+
+    def __init__(self, checkpoint: bytes) -> None:
+        self._checkpoint = checkpoint
+
+    @classmethod
+    def start(cls, start: bytes) -> tuple[Restored, bytes]:
+        machine, commands = Machine.start(start, _ignore)
+        return cls(machine.snapshot()), commands
+
+    def deliver(self, event: bytes) -> bytes:
+        machine = Machine.restore(self._checkpoint, _ignore)
+        if machine.snapshot() != self._checkpoint:
+            raise AssertionError("the checkpoint of a restored machine differs from the one it was made from")
+        commands = machine.deliver(event)
+        self._checkpoint = machine.snapshot()
+        return commands
+
+
+def _ignore(_line: int) -> None:
+    """Takes the trace of lines, which nobody reads here."""
+
+
+def _outcome(run: LocalRun, tools: Mapping[str, FakeTool]) -> Outcome:
+    calls = tuple(ToolCall.of(step.started, tools[step.tool].spec, step.arguments) for step in run.steps)
+    error = (run.error.type, run.error.message) if run.error is not None else None
+    return Outcome(run.result, run.stdout, error, calls, round(run.elapsed, 6))
