@@ -20,6 +20,11 @@ _DURABLE = "a run must be able to stop at each step and go on in another process
 
 _SOURCE: dict[str, Entry] = {
     "syntax-error": {"message": "{problem}"},
+    "await-in-sync": {
+        "message": "{problem}",
+        "notes": ("only a function made with `async def`, or the top level, can wait",),
+        "help": "make the function asynchronous with `async def`, and await its calls",
+    },
     "not-text": {"message": "{problem}", "help": "save the file as UTF-8 text"},
     "too-large": {
         "message": "the source has {size:,} bytes; the limit is {limit:,}",
@@ -193,11 +198,6 @@ _CALLS: dict[str, Entry] = {
         "notes": ("some uses of its value take a coroutine, others take the result",),
         "help": "write `await {call}` here, or keep the coroutine and `await` it at each use",
     },
-    "await-in-sync": {
-        "message": "`{name}` is called in `{function}`, a plain function that cannot wait",
-        "notes": ("only an async function can wait for a step",),
-        "help": "write `async def {function}` and await its calls",
-    },
     "effectful-callback": {
         "message": "`{name}` is called by `{caller}` from inside Python, where a run cannot stop",
         "notes": (_DURABLE + "; in the middle of `{caller}` it cannot",),
@@ -218,18 +218,13 @@ _CALLS: dict[str, Entry] = {
         "notes": ("the decorator would call the function from inside Python, where a run cannot stop",),
         "help": "call the steps in an undecorated function",
     },
-    "effectful-annotation": {
-        "message": "an annotation cannot hold a step",
-        "notes": ("annotations are not evaluated in a run",),
-        "help": "get the value in a statement of its own",
-    },
 }
 
 _EFFECTS: dict[str, Entry] = {
     "effectful-class": {
-        "message": "the class `{name}` holds a step, which is not supported",
-        "notes": ("methods that are asynchronous or call tools would have to stop half-way",),
-        "help": "move the steps to async functions that take the object as their first argument",
+        "message": "the body of the class `{name}` holds a step",
+        "notes": ("a class that is half-way through its body cannot be stored",),
+        "help": "run the step before the class and use its result in the body, or run it in a method",
     },
     "effectful-generator": {
         "message": "a generator cannot hold a step",
@@ -252,19 +247,6 @@ _EFFECTS: dict[str, Entry] = {
     "effectful-except-type": {
         "message": "the type after `except` cannot hold a step",
         "help": "get the type before the `try`",
-    },
-    "effectful-delete": {
-        "message": "`del` cannot hold a step",
-        "help": "get the key before: `key = await …`, then `del data[key]`",
-    },
-    "captured-delete": {
-        "message": "`{name}` is used by an inner function and cannot be deleted between steps",
-        "help": "set it to `None` instead",
-    },
-    "unstorable-value": {
-        "message": "`{name}` lives across a step but cannot be stored",
-        "notes": (_DURABLE + ", so all that lives across a step has to be stored",),
-        "help": "make it again after the step, or keep plain data",
     },
 }
 

@@ -90,6 +90,7 @@ class Reporter:
         self.file = file
         self.lines: Sequence[str] = split_lines(text)
         self._found: dict[tuple[str, str, Span], Diagnostic] = {}
+        self._refused_names: dict[Span, Diagnostic] = {}
 
     def report(
         self,
@@ -106,7 +107,8 @@ class Reporter:
         """Adds a finding; `values` fill the placeholders of the code's texts (`codes.CODES`).
 
         `message`, `notes` and `help_text` replace the code's own. A compound statement is pointed at by its
-        header. Raises KeyError for an unknown code, TypeError where a placeholder has no value.
+        header. Of two errors about the very same name the first one stands: it knows why.
+        Raises KeyError for an unknown code, TypeError where a placeholder has no value.
         """
         entry = code_of(code)
         texts = entry.texts(values, message=message, notes=notes, help_text=help_text)
@@ -114,6 +116,10 @@ class Reporter:
         found = Diagnostic(
             code, texts.message, span, texts.notes, texts.help, fix, tuple(related), severity=entry.severity
         )
+        if isinstance(where, ast.Name) and span in self._refused_names:
+            return self._refused_names[span]
+        if isinstance(where, ast.Name) and found.severity == "error":
+            self._refused_names[span] = found
         return self._found.setdefault((code, found.message, span), found)
 
     @property

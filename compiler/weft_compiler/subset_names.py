@@ -149,7 +149,8 @@ class _NameChecker:
         self.class_level: set[ast.AST] = set()
 
     def check(self, node: ast.AST) -> None:
-        for name in _names_given_by(node):
+        uses_bound = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in self.bound
+        for name in () if uses_bound else _names_given_by(node):
             self._check_identifier(name, node)
         match node:
             case ast.ClassDef():
@@ -188,6 +189,9 @@ class _NameChecker:
         elif self._check_module(node, module, [alias.name for alias in node.names]):
             for alias in node.names:
                 self._check_imported(alias, module)
+            if node.names[0].name == "*":
+                # The phases after this one see the names that the star would bring, and do not call them unknown.
+                node.names = [ast.copy_location(ast.alias(name), node.names[0]) for name in ALLOWED_MODULES[module]]
 
     def _check_module(self, where: ast.AST, module: str, names: Collection[str]) -> bool:
         """Reports the module if it is not available; says whether it is."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 import warnings
 from typing import cast
 
@@ -21,6 +22,10 @@ from weft_compiler.syntax_recovery import without_statement
 _MOST_ERRORS = 20
 #: Limits of CPython's tokenizer, which it reports as syntax errors.
 _DEPTH_MESSAGES = ("too many nested parentheses", "too many levels of indentation")
+
+
+#: CPython's messages about `await` and its like in a function, or a class body, that cannot wait.
+_WAITS = re.compile(r"outside async function|outside of an asynchronous function|'await' outside")
 
 
 class TooDeep(Exception):
@@ -63,13 +68,18 @@ def check_tree(tree: ast.Module, reporter: Reporter) -> bool:
     seen: set[tuple[int, int]] = set()
     while error is not None and len(seen) < _MOST_ERRORS:
         span = _span_of_error(error, reporter, in_bytes=True)
-        reporter.report("syntax-error", span, problem=error.msg)
+        reporter.report(_code_of(error.msg), span, problem=error.msg)
         place = (error.lineno or 0, error.offset or 0)
         if place in seen or not _replace_statement(tree, *place):
             break
         seen.add(place)
         error = _compile_error(tree)
     return False
+
+
+def _code_of(message: str) -> str:
+    """What the compiler, not the parser, refuses is a syntax error too, but waiting has a code of its own."""
+    return "await-in-sync" if _WAITS.search(message) else "syntax-error"
 
 
 def _copied(tree: ast.Module) -> ast.Module:
