@@ -37,7 +37,6 @@ from weft_activities.json_values import NotJson, decode, encode
 
 if TYPE_CHECKING:
     from temporalio.exceptions import ApplicationError
-    from weft_workflows.failures import Failure
 
 _LASTING: tuple[type[OSError], ...] = (
     FileExistsError,
@@ -151,16 +150,6 @@ def as_application_error(failure: ToolFailure) -> ApplicationError:
         non_retryable=not failure.transient,
         category=ApplicationErrorCategory.UNSPECIFIED if failure.transient else ApplicationErrorCategory.BENIGN,
     )
-
-
-def as_driver_failure(error: BaseException) -> Failure:
-    """The same for the in-memory driver (its parameter `describe_failure`)."""
-    from weft_workflows.failures import Failure, describe
-
-    if isinstance(error, Failure):
-        return describe(error)
-    told = describe_failure(error)
-    return Failure(told.type, told.message, told.arguments, base_type=told.base_type, transient=told.transient)
 
 
 def tool_frames(error: BaseException) -> TracebackType | None:

@@ -14,7 +14,7 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 from temporalio.exceptions import ApplicationError
-from weft_activities.failures import as_application_error, as_driver_failure, describe_failure, is_transient
+from weft_activities.failures import as_application_error, describe_failure, is_transient
 
 
 def foreign(module: str, name: str, *bases: type, **attributes: Any) -> BaseException:
@@ -145,17 +145,6 @@ def test_for_temporal() -> None:
         [["no", 3], "ValueError"],
     )
     assert not as_application_error(describe_failure(ConnectionError())).non_retryable
-
-
-def test_for_the_in_memory_driver() -> None:
-    told = as_driver_failure(InsufficientFunds("no", 3))
-    assert (told.type, told.arguments, told.base_type, told.transient) == (
-        "InsufficientFunds",
-        ["no", 3],
-        "ValueError",
-        False,
-    )
-    assert as_driver_failure(told) is told
 
 
 def test_classification_imports_no_temporal() -> None:
