@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 from weft_compiler.allowed_names import ALLOWED_MODULES
+from weft_compiler.compile import compile_source
+from weft_compiler.diagnostics import CompileFailed
+from weft_compiler.plan import Plan
+from weft_compiler.printer import render_graph
 
 from tests.oracle.cases import Case, load_cases, write_block
 from tests.oracle.run import run_cpython
@@ -28,6 +32,10 @@ MODULES: dict[str, Any] = {
 needs_machine = pytest.mark.skipif(
     importlib.util.find_spec("weft_workflows.machine.machine") is None, reason="there is no machine yet"
 )
+
+
+def compile_case(case: Case) -> Plan:
+    return compile_source(case.source, [tool.spec for tool in case.tools.values()], file="plan.py")
 
 
 @pytest.mark.parametrize("case", RUNS)
@@ -57,22 +65,16 @@ def test_machine_from_checkpoints(case: Case) -> None:
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_diagnostics(case: Case) -> None:
-    from weft_compiler.diagnostics import CompileFailed
-
-    from tests.oracle.machine import compile_with
 
     with pytest.raises(CompileFailed) as failed:
-        compile_with(case.source, case.tools)
+        compile_case(case)
     assert [(d.span.line, d.code) for d in failed.value.diagnostics] == case.diagnostics
 
 
 @pytest.mark.parametrize("case", GRAPHS)
 def test_graph(case: Case, update: bool) -> None:
-    from weft_compiler.printer import render_graph
 
-    from tests.oracle.machine import compile_with
-
-    printed = render_graph(compile_with(case.source, case.tools).graph, "tree").rstrip("\n") + "\n"
+    printed = render_graph(compile_case(case).graph, "tree").rstrip("\n") + "\n"
     if update:
         write_block(case, "graph", printed)
     else:

@@ -7,17 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from weft_compiler.compile import compile_source
-from weft_compiler.plan import Plan
 from weft_workflows.local import LocalRun, StepInfo, run_plan
 from weft_workflows.machine.machine import Machine
 
 from tests.oracle.fakes import FakeTool, ToolCall, World
 from tests.oracle.run import Outcome
-
-
-def compile_with(source: str, tools: Mapping[str, FakeTool], file: str = "plan.py") -> Plan:
-    """Raises CompileFailed."""
-    return compile_source(source, [tool.spec for tool in tools.values()], file=file)
 
 
 def run_machine(
@@ -27,8 +21,11 @@ def run_machine(
     *,
     restored: bool = False,
 ) -> Outcome:
-    """The outcome under the machine; where `restored`, the machine is rebuilt from a checkpoint before each event."""
-    plan = compile_with(source, tools)
+    """The outcome under the machine; where `restored`, the machine is rebuilt from a checkpoint before each event.
+
+    Raises CompileFailed.
+    """
+    plan = compile_source(source, [tool.spec for tool in tools.values()], file="plan.py")
     world = World(tools)
 
     async def call(name: str, arguments: dict[str, Any], step: StepInfo) -> Any:
