@@ -210,6 +210,8 @@ def test_close_leaves_no_child_and_interrupts_calls() -> None:
 
     thread = threading.Thread(target=call)
     thread.start()
+    # Long enough that a death would no longer be tried again in the same call.
+    time.sleep(0.6)
     pool.close()
     pool.close()
     thread.join()

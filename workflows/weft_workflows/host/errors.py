@@ -35,6 +35,9 @@ class HostStartFailed(HostUnavailable):
 class PoolClosed(Exception):
     """The pool was closed, before the call or under it."""
 
+    def __init__(self) -> None:
+        super().__init__("the pool of host processes is closed")
+
 
 class EvaluatorDied(Exception):
     """The same event of the same run has killed its host twice.

@@ -86,15 +86,16 @@ class Handle:
         charges.check(self.key, op, self._delivered, body)
         place = self._delivered
         began = time.monotonic()
-        for patience in range(_PATIENCE, -1, -1):
+        patience = _PATIENCE
+        while True:
             try:
                 reply = self._attempt(op, body)
             except HostDied as died:
                 self._account(died.death, Place.of(op, place, body), began, patience)
+                patience -= 1
             else:
                 charges.survived(self.key, op, place, body)
                 return reply
-        raise AssertionError("the last death was accounted for")
 
     def _attempt(self, op: Op, body: bytes) -> bytes:
         with self._slot.turn() as process:

@@ -111,7 +111,7 @@ class HostPool:
     def _assign(self, key: str, op: Op, body: bytes) -> Handle:
         with self._assigning:
             if not self._end.alive:
-                raise PoolClosed("the pool of host processes is closed")
+                raise PoolClosed
             slot = self._least_loaded()
             machine = next(self._machines)
             slot.members.add(machine)

@@ -149,7 +149,8 @@ def install_filter() -> bool:
     text = b"".join(i.packed() for i in instructions)
     program = _Program(len(instructions), text)
     libc = ctypes.CDLL(None, use_errno=True)
-    done = libc.syscall(_SECCOMP[arch], _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(program))
+    numbers = map(ctypes.c_long, (_SECCOMP[arch], _SET_MODE_FILTER, _ALL_THREADS))
+    done = libc.syscall(*numbers, ctypes.byref(program))
     return bool(done == 0)
 
 

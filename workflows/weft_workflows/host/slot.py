@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from queue import SimpleQueue
 
-from weft_workflows.host.errors import HostBusy, PoolClosed
+from weft_workflows.host.errors import HostBusy, HostStartFailed, PoolClosed
 from weft_workflows.host.limits import HostLimits
 from weft_workflows.host.process import HostProcess
 
@@ -34,8 +34,8 @@ class Starter:
         def start() -> None:
             try:
                 future.set_result(HostProcess(self._limits, self._machine))
-            except Exception as error:  # noqa: BLE001 - it is raised again by whoever needs the host
-                future.set_exception(error)
+            except Exception as error:  # noqa: BLE001 - it is raised by whoever needs the host
+                future.set_exception(HostStartFailed(f"no host process could be started: {error}"))
 
         self.put(start)
         return future
@@ -129,11 +129,16 @@ class Slot:
                 self._turn.release()
 
     def lost(self, process: HostProcess) -> None:
-        """That process has died: the next one is started at once, so that it is there when it is needed."""
+        """That process has died: the next one is started at once, so that it is there when it is needed.
+
+        Raises PoolClosed if that is why it died.
+        """
         with self._starting:
             if self._process is process:
                 self._process = None
             self._prepare()
+        if self._closed:
+            raise PoolClosed
 
     def forget(self, machine: int) -> None:
         """From a finalizer, in any thread, in the middle of anything."""
