@@ -160,7 +160,9 @@ def span_of(node: ast.AST, source: HasLines) -> Span:
 def header_of(node: ast.AST, source: HasLines) -> Span:
     """The node's range without its body: `async def f`, `class C`, `for x in xs`, `try`; else all of it."""
     span = span_of(node, source)
-    if not isinstance(node, (ast.stmt, ast.excepthandler)) or not hasattr(node, "body"):
+    if not isinstance(node, (ast.stmt, ast.excepthandler)) or not (
+        hasattr(node, "body") or isinstance(node, ast.Match)
+    ):
         return span
     line = source.lines[span.line - 1]
     if named := _DEFINITION.match(line, span.col):

@@ -254,7 +254,7 @@ def _names_given_by(node: ast.AST) -> list[str]:
         case ast.Global() | ast.Nonlocal():
             return node.names
         case ast.alias():
-            return [node.asname] if node.asname else node.name.split(".")[:1]
+            return [node.asname] if node.asname else []
         case ast.keyword() | ast.arg():
             return [node.arg] if node.arg else []
         case ast.MatchMapping():
@@ -271,6 +271,8 @@ def _bound_names(tree: ast.Module) -> list[str]:
     found: list[str] = []
     for node in ast.walk(tree):
         binds = not isinstance(node, (ast.Attribute, ast.keyword, ast.MatchClass))
-        if binds and not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)):
+        if isinstance(node, ast.alias) and not node.asname:
+            found.append(node.name.partition(".")[0])
+        elif binds and not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)):
             found += _names_given_by(node)
     return found
