@@ -22,6 +22,8 @@ class Example:
     #: Tools that the script calls without `await`, to be awaited on the spot.
     implicit: tuple[str, ...] = ()
     ordered: bool = True
+    #: How many executions must have begun when a test kills the run: reads and idempotent writes are in flight then.
+    kill_after: int = 1
 
     @property
     def plan(self) -> Path:
@@ -31,6 +33,10 @@ class Example:
     def tools(self) -> Path:
         return FOLDER / self.name / "tools.py"
 
+    def comparable(self, calls: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The calls as far as their order means something."""
+        return calls if self.ordered else sorted(calls)
+
     def source(self) -> str:
         return self.plan.read_text(encoding="utf-8")
 
@@ -38,6 +44,7 @@ class Example:
 EXAMPLES = (
     Example(
         "travel_budget",
+        kill_after=8,
         steps=25,
         output="Gita Novak        19,060.06 of   17,000  (+2,060.06)\n",
         expected={
@@ -56,6 +63,7 @@ EXAMPLES = (
     ),
     Example(
         "customer_analysis",
+        kill_after=4,
         steps=6,
         output="Halvorsen Marine: escalated (9 lines)\n",
         implicit=("create_alert", "escalate_to_manager", "write_report"),
@@ -76,6 +84,7 @@ EXAMPLES = (
     ),
     Example(
         "quarterly_products",
+        kill_after=8,
         steps=13,
         output="skipping 2023-Q1: no figures for 2023-Q1\n",
         expected=[
@@ -94,6 +103,7 @@ EXAMPLES = (
     ),
     Example(
         "bug_fix",
+        kill_after=6,
         steps=12,
         output="1 of 7 tests fail: test_last_page_is_short\nnothing works at shelf.py:19\n",
         expected={
@@ -109,6 +119,7 @@ EXAMPLES = (
     ),
     Example(
         "transaction_check",
+        kill_after=7,
         steps=10,
         inputs={"transaction_id": "T-1003"},
         implicit=("freeze_account", "notify_officer"),
@@ -123,12 +134,14 @@ EXAMPLES = (
     ),
     Example(
         "health_check",
+        kill_after=20,
         steps=64,
         output='    "degraded": 5,\n    "healthy": 43,\n    "unreachable": 2\n',
         expected=None,
     ),
     Example(
         "ranking",
+        kill_after=5,
         steps=12,
         output="1. ALDR +0.1272\n",
         expected={

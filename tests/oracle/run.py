@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import io
 import json
+import sys
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -64,7 +65,7 @@ def run_cpython(
     """
     script = prepare(source, tools)
     run = _Run(World(tools), dict(inputs or {}))
-    with _as_asyncio_run(run.loop_run), contextlib.redirect_stdout(run.stdout), warnings.catch_warnings():
+    with _asyncio_of(run.loop_run), contextlib.redirect_stdout(run.stdout), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return run.outcome(script, dict(modules or {}))
 
@@ -120,6 +121,28 @@ async def _rest(seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def _as_asyncio_run(run: Callable[..., Any]) -> Iterator[None]:
-    with mock.patch.object(asyncio, "run", run):
+def _asyncio_of(run: Callable[..., Any]) -> Iterator[None]:
+    """asyncio on the run's clock, and where it is older than the reference (3.13), with the reference's `wait_for`."""
+    with contextlib.ExitStack() as patches:
+        patches.enter_context(mock.patch.object(asyncio, "run", run))
+        if sys.version_info < (3, 12):
+            patches.enter_context(mock.patch.object(asyncio, "wait_for", _wait_for))
         yield
+
+
+async def _wait_for(awaitable: Any, timeout: float | None) -> Any:
+    """Waits in the caller's own task, as `wait_for` does since 3.12; 3.11 made a task, which takes a turn more."""
+    if timeout is not None and timeout <= 0:
+        return await _if_done(asyncio.ensure_future(awaitable))
+    async with asyncio.timeout(timeout):
+        return await awaitable
+
+
+async def _if_done(future: asyncio.Future[Any]) -> Any:
+    if not future.done():
+        future.cancel()
+        await asyncio.wait([future])
+    try:
+        return future.result()
+    except asyncio.CancelledError as error:
+        raise TimeoutError from error
