@@ -37,29 +37,29 @@ class Candidate(BaseModel):
 @traced
 def prepare_repository(name: str) -> dict[str, Any]:
     """Makes a fresh repository with one commit from the project of that name; an older one is thrown away."""
-    path = home("bug_fix") / name
+    path = _clone(name)
     shutil.rmtree(path, ignore_errors=True)
     shutil.copytree(DATA / name, path, ignore=shutil.ignore_patterns("__pycache__"))
     _git(path, "init", "--quiet")
     _commit(path, "Import")
-    return {"path": str(path), "commits": 1}
+    return {"name": name, "commits": 1}
 
 
 @tool(effect="read", timeout=60)
 @traced
-def run_tests(path: str) -> dict[str, Any]:
+def run_tests(repository: str) -> dict[str, Any]:
     """Runs the test suite: total, failed, and the names of the failing tests."""
-    return _run_suite(Path(path))
+    return _run_suite(_clone(repository))
 
 
 @tool(effect="read")
 @traced
-def find_suspects(path: str, failing: list[str]) -> list[dict[str, Any]]:
+def find_suspects(repository: str, failing: list[str]) -> list[dict[str, Any]]:
     """Comparisons and sums in the functions that the failing tests call: file, line, function; the nearest
     first.
     """
-    wanted = _called_by(Path(path), failing)
-    source = (Path(path) / "shelf.py").read_text(encoding="utf-8")
+    wanted = _called_by(_clone(repository), failing)
+    source = (_clone(repository) / "shelf.py").read_text(encoding="utf-8")
     functions = [f for f in ast.parse(source).body if isinstance(f, ast.FunctionDef)]
     direct = [f for f in functions if f.name in wanted]
     indirect = [f for f in functions if f not in direct and any(f.name in _names(d) for d in direct)]
@@ -72,31 +72,36 @@ def find_suspects(path: str, failing: list[str]) -> list[dict[str, Any]]:
 
 @tool(effect="read")
 @traced
-def propose_fixes(path: str, file: str, line: int) -> list[Candidate]:
+def propose_fixes(repository: str, file: str, line: int) -> list[Candidate]:
     """All ways to replace one operator of a line by a similar one."""
-    text = (Path(path) / file).read_text(encoding="utf-8").splitlines()[line - 1]
+    text = (_clone(repository) / file).read_text(encoding="utf-8").splitlines()[line - 1]
     return [Candidate(file=file, line=line, old=text.strip(), new=new.strip()) for new in _mutations(text)]
 
 
 @tool(effect="read", timeout=60)
 @traced
-def try_fix(path: str, candidate: Candidate) -> dict[str, Any]:
+def try_fix(repository: str, candidate: Candidate) -> dict[str, Any]:
     """Runs the test suite on a copy of the repository with the candidate applied."""
     with tempfile.TemporaryDirectory(prefix="weft-bug-fix-") as copy:
         trial = Path(copy) / "trial"
-        shutil.copytree(path, trial, ignore=shutil.ignore_patterns(".git", "__pycache__"))
+        shutil.copytree(_clone(repository), trial, ignore=shutil.ignore_patterns(".git", "__pycache__"))
         _apply(trial, candidate)
         return _run_suite(trial)
 
 
 @tool(effect="idempotent")
 @traced
-def apply_fix(path: str, candidate: Candidate, message: str) -> dict[str, Any]:
+def apply_fix(repository: str, candidate: Candidate, message: str) -> dict[str, Any]:
     """Applies the candidate to the repository and commits it; does nothing where it is there already."""
-    if _apply(Path(path), candidate):
-        _commit(Path(path), message)
-    commits = int(_git(Path(path), "rev-list", "--count", "HEAD"))
+    path = _clone(repository)
+    if _apply(path, candidate):
+        _commit(path, message)
+    commits = int(_git(path, "rev-list", "--count", "HEAD"))
     return {**candidate.model_dump(), "commits": commits}
+
+
+def _clone(repository: str) -> Path:
+    return home("bug_fix") / repository
 
 
 def _run_suite(path: Path) -> dict[str, Any]:
