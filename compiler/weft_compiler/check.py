@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from weft_compiler.code import decode_lines
-from weft_compiler.code_scope import names_in
+from weft_compiler.code_scope import Names, names_in
 from weft_compiler.diagnostics import split_lines
 from weft_compiler.graph import (
     Attempt,
     Block,
-    Branch,
     Break,
     Call,
     Code,
@@ -34,7 +34,7 @@ from weft_compiler.graph import (
 )
 from weft_compiler.phrases import show
 from weft_compiler.printer import render_tree
-from weft_compiler.traverse import Form, all_nodes, blocks_of, codes_of, nodes_of, targets_of
+from weft_compiler.traverse import Form, all_nodes, blocks_of, codes_of, targets_of
 
 _UNKNOWN_CALLEE = "*"
 
@@ -90,6 +90,9 @@ class _FunctionCheck:
         self.faults = faults
         self.lines = split_lines(source) if source is not None else None
         self.tools = tools
+        #: What was found out of nodes already, by their identity.
+        self.pieces: dict[int, list[_Piece]] = {}
+        self.touched: dict[int, frozenset[str]] = {}
         self.declared = frozenset(map(show, (*function.locals, *function.cells, *function.frees)))
 
     def run(self) -> None:
@@ -128,17 +131,11 @@ class _FunctionCheck:
         yield from self._span_problems(node.span)
         yield from self._shape_problems(node)
         yield from self._callee_problems(node)
-        trees: list[ast.AST] = []
-        for code, form in codes_of(node):
-            tree = _parsed(code, form)
-            if isinstance(tree, str):
-                yield tree
-            else:
-                trees.append(tree)
-                yield from self._code_problems(code, tree)
-        yield from self._access_problems(node, trees)
-        if isinstance(node, Compute) and trees:
-            yield from _exit_problems(node, trees[0])
+        for piece in self._pieces_of(node):
+            yield from self._code_problems(piece)
+        yield from self._access_problems(node)
+        if isinstance(node, Compute) and (tree := self._pieces_of(node)[0].tree) is not None:
+            yield from _exit_problems(node, tree)
 
     def _span_problems(self, span: Span) -> Iterator[str]:
         if (span.end_line, span.end_col) < (span.line, span.col) or span.line < 1 or span.col < 0:
@@ -178,65 +175,77 @@ class _FunctionCheck:
         known_names = {*self.tools, *self.graph.functions, _UNKNOWN_CALLEE}
         yield from (f"there is no tool or function {name!r}" for name in names if name not in known_names)
 
-    def _code_problems(self, code: Code, tree: ast.AST) -> Iterator[str]:
-        located = sum(hasattr(child, "lineno") for child in ast.walk(tree))
-        given = sum(1 for _ in decode_lines(code.lines))
+    def _code_problems(self, piece: _Piece) -> Iterator[str]:
+        if piece.tree is None:
+            yield f"the code does not parse: {piece.code.text!r}"
+            return
+        nodes = list(ast.walk(piece.tree))
+        located = sum(hasattr(node, "lineno") for node in nodes)
+        given = sum(1 for _ in decode_lines(piece.code.lines))
         if given != located:
             yield f"`lines` speaks of {given} nodes, but the code has {located}"
-        if awaiting := _first_await(tree):
-            yield f"the code waits: {awaiting}"
-        bodies = iter(_stub_names(tree))
-        for name in code.functions:
+        yield from (f"the code waits: {type(node).__name__}" for node in nodes if _waits(node))
+        bodies = iter(_stub_names(nodes))
+        for name in piece.code.functions:
             if name not in self.graph.functions:
                 yield f"there is no function {name!r}"
             elif self.graph.functions[name].qualname.rpartition(".")[2] not in bodies:
                 yield f"the code has no `def` with the body `...` for {name!r}, or in another order"
 
-    def _access_problems(self, node: Node, trees: list[ast.AST]) -> Iterator[str]:
-        own = names_in(trees)
-        within = [code_tree for inner in _inside(node) for code_tree in _trees(inner)]
-        possible = names_in([*trees, *within])
+    def _access_problems(self, node: Node) -> Iterator[str]:
+        own = [piece.names for piece in self._pieces_of(node)]
+        loads = {name for names in own for name in names.loads if name in self.declared}
+        stores = {name for names in own for name in names.stores if name in self.declared}
         targets = {show(target) for target in targets_of(node)}
-        inner_targets = {show(target) for inner in _inside(node) for target in targets_of(inner)}
-        reads, writes = set(map(show, node.reads)), set(map(show, node.writes))
-        declared = self.declared
-        yield from _difference(own.loads & declared - reads, "reads {} but `reads` does not say so")
-        yield from _difference((own.stores & declared | targets) - writes, "writes {} but `writes` does not say so")
-        yield from _difference(reads - possible.mentioned, "`reads` names {}, which nothing here reads")
-        allowed = possible.mentioned | targets | inner_targets
-        yield from _difference(writes - allowed, "`writes` names {}, which nothing here writes")
+        reads, writes, touched = set(map(show, node.reads)), set(map(show, node.writes)), self._touched_by(node)
+        yield from _difference(loads - reads, "reads {} but `reads` does not say so")
+        yield from _difference((stores | targets) - writes, "writes {} but `writes` does not say so")
+        yield from _difference(reads - touched, "`reads` names {}, which nothing here reads")
+        yield from _difference(writes - touched, "`writes` names {}, which nothing here writes")
+
+    def _touched_by(self, node: Node) -> frozenset[str]:
+        """All names that the node, or a node within it, mentions or assigns."""
+        if id(node) not in self.touched:
+            inner = [child for block in blocks_of(node) for child in block.nodes]
+            self.touched[id(node)] = frozenset(map(show, targets_of(node))).union(
+                *(piece.names.mentioned for piece in self._pieces_of(node)),
+                *(self._touched_by(child) for child in inner),
+            )
+        return self.touched[id(node)]
+
+    def _pieces_of(self, node: Node) -> list[_Piece]:
+        if id(node) not in self.pieces:
+            self.pieces[id(node)] = [_piece(code, form) for code, form in codes_of(node)]
+        return self.pieces[id(node)]
 
 
-def _parsed(code: Code, form: Form) -> ast.AST | str:
-    """The code's tree, or what is wrong with it."""
+@dataclass(frozen=True)
+class _Piece:
+    """One code of a node. `tree` is None where the text does not parse."""
+
+    code: Code
+    tree: ast.AST | None
+    names: Names
+
+
+def _piece(code: Code, form: Form) -> _Piece:
     try:
-        return ast.parse(code.text, mode="eval" if form == "expression" else "exec")
-    except SyntaxError as error:
-        return f"the code does not parse as {form}: {error.msg}: {code.text!r}"
+        tree = ast.parse(code.text, mode="eval" if form == "expression" else "exec")
+    except SyntaxError:
+        return _Piece(code, None, Names())
+    return _Piece(code, tree, names_in(tree))
 
 
-def _inside(node: Node) -> list[Node]:
-    return [inner for block in blocks_of(node) for inner in nodes_of(block)]
+def _waits(node: ast.AST) -> bool:
+    waiting = isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith))
+    return waiting or (isinstance(node, ast.comprehension) and bool(node.is_async))
 
 
-def _trees(node: Node) -> list[ast.AST]:
-    parsed = (_parsed(code, form) for code, form in codes_of(node))
-    return [tree for tree in parsed if not isinstance(tree, str)]
-
-
-def _first_await(tree: ast.AST) -> str | None:
-    suspending = (ast.Await, ast.AsyncFor, ast.AsyncWith)
-    for node in ast.walk(tree):
-        if isinstance(node, suspending) or (isinstance(node, ast.comprehension) and node.is_async):
-            return type(node).__name__
-    return None
-
-
-def _stub_names(tree: ast.AST) -> list[str]:
+def _stub_names(nodes: list[ast.AST]) -> list[str]:
     """The names of the definitions whose body is `...`, in the order of the text."""
     stubs = [
         node
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and len(node.body) == 1
         and ast.unparse(node.body[0]) == "..."

@@ -7,7 +7,6 @@ mentioned, since they may bind the same names anew or run later.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from weft_compiler.phrases import show
@@ -25,12 +24,11 @@ class Names:
     mentioned: set[str] = field(default_factory=set)
 
 
-def names_in(trees: Iterable[ast.AST]) -> Names:
-    """The names of several pieces of code together."""
+def names_in(tree: ast.AST) -> Names:
+    """The names of one piece of code."""
     names = Names()
-    for tree in trees:
-        _collect_sure(tree, names)
-        names.mentioned |= {show(name) for node in ast.walk(tree) for name in _names_of(node)}
+    _collect_sure(tree, names)
+    names.mentioned |= {show(name) for node in ast.walk(tree) for name in _names_of(node)}
     return names
 
 

@@ -136,7 +136,9 @@ class _Chart:
             self._connect(inside, test)
         ends = _LoopEnds(head)
         self.loops.append(ends)
-        self._connect(self._block(node.body, [_Exit(test, "each")]), head, "next")
+        self._connect(
+            self._block(node.body, [_Exit(test, "each" if node.iterable is not None else "true")]), head, "next"
+        )
         self.loops.pop()
         self._close()
         return self._block(node.orelse, [_Exit(test, "done")]) + ends.breaks
@@ -185,7 +187,7 @@ class _Chart:
 
 
 def _label(node: Node) -> str:
-    first = "; ".join(line.strip() for line in describe(node).split("\n"))
+    first = "; ".join(line.strip() for line in describe(node).split("\n")).replace(":; ", ": ")
     title = f"{node.title}: " if node.title else ""
     text = f"{title}{first}"
     return text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"

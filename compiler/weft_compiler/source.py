@@ -45,12 +45,12 @@ def parse_source(text: str, file: str, reporter: Reporter) -> Source | None:
     except TooDeep as error:
         _report_depth(error.span or _START, reporter)
         return None
-    return Source(text, file, tree, reporter.lines, find_titles(text, tree))
+    return Source(text, file, tree, reporter.lines, find_titles(reporter.lines, tree))
 
 
-def find_titles(text: str, tree: ast.Module) -> dict[int, str]:
+def find_titles(lines: Sequence[str], tree: ast.Module) -> dict[int, str]:
     """The comment lines directly above each statement, joined by spaces, by the statement's line."""
-    above = _comment_lines(text)
+    above = _comment_lines(lines)
     titles: dict[int, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, (ast.stmt, ast.excepthandler)) and (title := _title_above(_first_line(node), above)):
@@ -84,9 +84,9 @@ def _report_depth(where: ast.AST | Span, reporter: Reporter) -> None:
     reporter.report("too-deep", where, limit=MAX_NESTING, chain=MAX_CHAIN)
 
 
-def _comment_lines(text: str) -> dict[int, str]:
+def _comment_lines(lines: Sequence[str]) -> dict[int, str]:
     """The text of each line that holds only a comment."""
-    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    tokens = tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline)
     return {
         token.start[0]: token.string.lstrip("#").strip()
         for token in tokens

@@ -38,7 +38,7 @@ def without_statement(text: str, line: int, message: str) -> str | None:
     if any(words in message for words in _HOPELESS):
         return None
     lines = split_lines(text)
-    extent = _logical_line(text, line)
+    extent = _logical_line("\n".join(lines), line)
     if extent is None:
         return None
     first, last = extent

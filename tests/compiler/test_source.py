@@ -237,5 +237,14 @@ except ValueError:
     }
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_line_ends_of_other_systems(newline: str) -> None:
+    assert parse(newline.join(["# one", "x = 1", "# two", "y = 2", ""])).titles == {2: "one", 4: "two"}
+    assert errors(newline.join(["x = = 1", "y = 2", "z = (3 3)"])) == [
+        "1:5 invalid syntax",
+        "3:6 invalid syntax. Perhaps you forgot a comma?",
+    ]
+
+
 def test_comment_lines_are_joined() -> None:
     assert parse("# one\n#two\n#\n#   three\nx = 1\n").titles == {5: "one two three"}
