@@ -63,4 +63,4 @@ def _log(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     line = {"at": time.time(), "pid": os.getpid(), "tool": function.__name__, "arguments": arguments}
     # One write of one line: lines of processes that append at the same time do not mix.
     with Path(path).open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line, default=str) + "\n")
+        log.write(json.dumps(line, default=lambda model: model.model_dump(mode="json")) + "\n")
