@@ -47,12 +47,15 @@ class Code:
         notes: Iterable[str] | None = None,
         help_text: str | None = None,
     ) -> Texts:
-        """The texts; those given replace the code's own. Raises TypeError where a placeholder has no value."""
+        """The texts; those given replace the code's own, and an empty help is none.
+
+        Raises TypeError where a placeholder has no value.
+        """
         try:
             return Texts(
                 message=self.message.format_map(values) if message is None else message,
                 notes=tuple(note.format_map(values) for note in self.notes) if notes is None else tuple(notes),
-                help=self.help.format_map(values) if self.help and help_text is None else help_text,
+                help=(self.help.format_map(values) if self.help and help_text is None else help_text) or None,
             )
         except KeyError as missing:
             raise TypeError(f"the diagnostic {self.slug!r} needs a value for {missing}") from None

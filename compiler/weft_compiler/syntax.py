@@ -16,7 +16,7 @@ from typing import cast
 from weft_compiler.depth import run_deep
 from weft_compiler.diagnostics import Reporter, characters
 from weft_compiler.graph import Span
-from weft_compiler.syntax_recovery import without_statement
+from weft_compiler.syntax_recovery import brought_about, without_statement
 
 #: Syntax errors of one source that are reported together.
 _MOST_ERRORS = 20
@@ -46,7 +46,7 @@ def parse_tree(text: str, reporter: Reporter) -> ast.Module | None:
             span = _span_of_error(error, reporter, in_bytes=False)
             if error.msg.startswith(_DEPTH_MESSAGES):
                 raise TooDeep(span) from error
-            if span.line in seen:
+            if span.line in seen or (seen and brought_about(error.msg, reporter.lines[span.line - 1], span.col)):
                 return None
             seen.add(span.line)
             reporter.report("syntax-error", span, problem=error.msg)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from weft_compiler.diagnostics import split_lines
 
 _HOPELESS = ("was never closed", "unterminated triple-quoted", "does not match", "indent", "unexpected EOF")
+_CLAUSE = re.compile(r"\s*(elif|else|except|finally|case)\b")
 _WORD = re.compile(r"\s*([a-z]+)\b")
 #: What stands for a compound statement's header; anything else is a simple statement.
 _HEADERS = {
@@ -44,6 +45,14 @@ def without_statement(text: str, line: int, message: str) -> str | None:
     first, last = extent
     lines[first - 1 : last] = [_stand_in(lines, first, last)] + [""] * (last - first)
     return "\n".join(lines)
+
+
+def brought_about(message: str, line: str, col: int) -> bool:
+    """Whether an error after the first one is likely to be its consequence: of depth, of brackets, or at a clause."""
+    if "indent" in message or message.startswith("unmatched"):
+        return True
+    clause = _CLAUSE.match(line)
+    return clause is not None and clause.start(1) == col
 
 
 def _logical_line(text: str, line: int) -> tuple[int, int] | None:

@@ -88,6 +88,9 @@ def test_the_parsers_own_messages(text: str, expected: list[str]) -> None:
         ("x = 'abc\ny = 1\nz = = 3\n", [1, 3]),
         ("with a b:\n    pass\nwhile x y:\n    break\n", [1, 3]),
         ("async def f(:\n    await x\nawait await\n", [1, 3]),
+        ("tr:\n    x = 1\nexcept KeyError:\n    pass\n", [1]),
+        ("x = 1 -match y:\n  z\n", [1]),
+        ("x = (1)) y\nz)\n", [1]),
     ],
 )
 def test_independent_errors_come_together_and_bring_no_others(text: str, lines: list[int]) -> None:
