@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -37,7 +35,7 @@ class Weft:
     def ask(self, *arguments: str) -> Answer:
         """A command that is waited for; `--json` and the state directory are added."""
         process = self.start(*arguments)
-        stdout, stderr = process.communicate(timeout=PATIENCE)
+        stdout, stderr = outputs(process)
         try:
             return Answer(process.returncode, json.loads(stdout))
         except ValueError:
@@ -56,18 +54,24 @@ class Weft:
         return ["run", str(example.plan), "--tools", str(example.tools), "--run-id", run_id, "--inputs", inputs]
 
 
+def outputs(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What the process printed until its end; a process that does not end in time is ended and is a failure."""
+    try:
+        return process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        stdout, stderr = process.communicate()
+        raise AssertionError(f"did not end within {PATIENCE:g} s; it printed {stdout}{stderr}") from None
+
+
 def kill_when(process: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
     """Kills the process, as `kill -9` does, as soon as `ready`; a process that ends before is a failure."""
-    wait_until(lambda: ready() or process.poll() is not None)
-    if process.poll() is not None:
-        stdout, stderr = process.communicate()
-        raise AssertionError(f"the run ended before it could be killed: {stdout}{stderr}")
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=PATIENCE)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, "what the test waits for did not happen"
+    while not (over := process.poll() is not None) and time.monotonic() < end:
+        if ready():
+            break
         time.sleep(0.01)
+    process.kill()
+    stdout, stderr = outputs(process)
+    assert not over, f"the run ended before it could be killed: {stdout}{stderr}"
+    assert ready(), f"the run did not come to the point at which it was to be killed: {stdout}{stderr}"
