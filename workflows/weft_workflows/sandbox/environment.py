@@ -1,54 +1,215 @@
-"""The namespace in which guarded code runs."""
+"""The namespace in which guarded code runs: safe builtins, the guards, and the modules that it may import.
+
+One `Environment` per run, made by `new_globals` and held by the run's meter. Nothing mutable is shared between runs.
+"""
 
 from __future__ import annotations
 
-import builtins
-import importlib
 import random
-import types
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from weft_workflows.sandbox.allowed import ALLOWED_BUILTINS, ALLOWED_MODULES
+from weft_workflows.sandbox.allowed import ALLOWED_MODULES
+from weft_workflows.sandbox.arithmetic import Arithmetic
+from weft_workflows.sandbox.attributes import Attributes
+from weft_workflows.sandbox.classes import BASES, Classes
+from weft_workflows.sandbox.facades import Module
+from weft_workflows.sandbox.matching import Matcher
 from weft_workflows.sandbox.meter import Meter
+from weft_workflows.sandbox.methods import install_methods
+from weft_workflows.sandbox.safe_builtins import Builtins, make_type
+from weft_workflows.sandbox.sets import OrderedSet, is_view, view_operator
+from weft_workflows.sandbox.text import Formatting
+from weft_workflows.sandbox.walking import Walking
 
 
 class Services(Protocol):
     """What the machine supplies to the sandbox of one run."""
 
+    #: Fuel and limits of the run.
     meter: Meter
+    #: The run's own generator; its state is part of checkpoints.
     random: random.Random
 
-    def now(self) -> float: ...
+    def now(self) -> float:
+        """The run's clock, in Unix seconds."""
 
-    def write(self, text: str) -> None: ...
+    def write(self, text: str) -> None:
+        """Takes what the program prints or logs."""
 
-    def module(self, name: str) -> Any | None: ...
+    def module(self, name: str) -> Any | None:
+        """A module that the machine supplies (`asyncio`); None leaves it to the sandbox."""
+
+
+class Environment:
+    """Everything that guarded code of one run reaches."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.meter = services.meter
+        self.namespace: dict[str, Any] = {"__name__": "__main__", "__doc__": None}
+        self.modules: dict[str, Any] = {}
+        self.classes = Classes(BASES)
+        self.classes.open.add(Module)
+        self.type = make_type(self.classes)
+        self.attributes = Attributes(self.namespace, self.classes, self.type)
+        self.formatting = Formatting(self.meter, self.attributes.get)
+        self.arithmetic = Arithmetic(self.meter, self.formatting)
+        self.walking = Walking(self.meter)
+        install_methods(self.attributes, self.meter, self.formatting, self.walking, services.now)
+        self.namespace.update(self._guards())
+        self.namespace["__builtins__"] = self._builtins()
+        self.meter.attach(self.namespace)
+        self.meter.environment = self
+
+    def _builtins(self) -> dict[str, Any]:
+        maker = Builtins(
+            self.meter,
+            self.classes,
+            self.attributes,
+            self.formatting,
+            self.arithmetic,
+            self.walking,
+            self.services.write,
+        )
+        made = maker.make(self.type)
+        made["__import__"] = self._import
+        self.namespace["__weft_integral__"] = maker.integral
+        return made
+
+    def _guards(self) -> dict[str, Any]:
+        """The functions and types that transformed code names, under those names."""
+        attributes, arithmetic, walking = self.attributes, self.arithmetic, self.walking
+        guards: dict[str, Any] = {
+            "get": attributes.get,
+            "method": attributes.method,
+            "target": attributes.target,
+            "proxy": attributes.proxy,
+            "multiply": arithmetic.multiply,
+            "power": arithmetic.power,
+            "shift": arithmetic.shift,
+            "modulo": arithmetic.modulo,
+            "sized": arithmetic.sized,
+            "sliced": arithmetic.sliced,
+            "contains": _membership(arithmetic),
+            "span": walking.span,
+            "each": walking.each,
+            "each_calling": walking.each_calling,
+            "star": walking.star,
+            "bulk": walking.bulk,
+            "addend": walking.addend,
+            "plain": self.formatting.plain,
+            "field": self.formatting.converted,
+            "match": Matcher(attributes.get).match,
+            "tick": self.meter.charge,
+            "check": self.meter.check,
+            "out": self.meter.out_of_fuel,
+            "set_operation": _set_operation,
+            "set": OrderedSet,
+            "open": self.classes.open,
+            "type": type,
+            "slice": slice,
+            **{kind.__name__: kind for kind in (int, list, dict, str)},
+            **self._in_place(),
+        }
+        return {f"__weft_{name}__": value for name, value in guards.items()}
+
+    def _in_place(self) -> dict[str, Callable[..., Any]]:
+        """`x *= y` and its like, on a name, an element and an attribute."""
+        operators: dict[str, Callable[[Any, Any], Any]] = {
+            symbol: self.arithmetic.in_place(symbol) for symbol in ("*", "**", "<<")
+        }
+        operators["%"] = self.arithmetic.in_place_modulo
+        attributes = self.attributes
+
+        def in_place(symbol: str, left: Any, right: Any) -> Any:
+            return operators[symbol](left, right)
+
+        def in_place_item(symbol: str, container: Any, key: Any, right: Any) -> None:
+            container[key] = operators[symbol](container[key], right)
+
+        def in_place_attribute(symbol: str, target: Any, name: str, right: Any) -> None:
+            attributes.set(target, name, operators[symbol](attributes.get(target, name), right))
+
+        return {"in_place": in_place, "in_place_item": in_place_item, "in_place_attribute": in_place_attribute}
+
+    def _import(self, name: str, _globals: Any = None, _locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        """What an `import` statement calls: `import a.b` gives `a`, `from a.b import c` gives `a.b`."""
+        if level:
+            raise ImportError("attempted relative import with no known parent package")
+        module = self.load(name)
+        if fromlist:
+            for each in fromlist:
+                if not hasattr(module, each) and f"{name}.{each}" in ALLOWED_MODULES:
+                    return self._package(name)
+            return module
+        return module if "." not in name else self._package(name.partition(".")[0])
+
+    def _package(self, name: str) -> Any:
+        """A package with its loaded and allowed submodules."""
+        package = self.load(name)
+        for full in ALLOWED_MODULES:
+            parent, _, child = full.rpartition(".")
+            if parent == name and isinstance(package, Module):
+                package.__dict__[child] = self.load(full)
+        return package
+
+    def load(self, name: str) -> Any:
+        """The module of that name. Raises ModuleNotFoundError where it is not allowed."""
+        found = self.modules.get(name)
+        if found is None:
+            found = self.services.module(name)
+            if found is None:
+                found = self._make(name)
+            self.modules[name] = found
+        return found
+
+    def _make(self, name: str) -> Any:
+        from weft_workflows.sandbox.library.contents import contents
+
+        if type(name) is not str or name not in ALLOWED_MODULES:
+            raise ModuleNotFoundError(f"No module named {str(name)!r}", name=str(name))
+        return Module(name, contents(self, name))
+
+
+def _membership(arithmetic: Arithmetic) -> Callable[[Any, Any], bool]:
+    contains = arithmetic.contains
+
+    def is_in(value: Any, container: Any) -> bool:
+        return contains(container, value)
+
+    return is_in
+
+
+def _set_operation(symbol: str, left: Any, right: Any) -> Any:
+    if is_view(left):
+        return view_operator(symbol, left, right)
+    match symbol:
+        case "&":
+            return left & right
+        case "|":
+            return left | right
+        case "^":
+            return left ^ right
+    return left - right
 
 
 def new_globals(services: Services) -> dict[str, Any]:
-    """A fresh namespace for guarded code."""
-    allowed = {name: getattr(builtins, name) for name in ALLOWED_BUILTINS}
-    allowed["__build_class__"] = builtins.__build_class__
+    """A fresh namespace for one run: `__builtins__`, `__name__` and the guards. No module is bound in it yet."""
+    return Environment(services).namespace
 
-    def write_line(*values: Any, sep: str | None = " ", end: str | None = "\n", **_: Any) -> None:
-        services.write((sep or " ").join(map(str, values)) + ("\n" if end is None else end))
 
-    def import_module(name: str, *_: Any) -> Any:
-        return load_module(services, name)
-
-    allowed["print"] = write_line
-    allowed["__import__"] = import_module
-    namespace: dict[str, Any] = {"__builtins__": allowed, "__name__": "__main__"}
-    services.meter.attach(namespace)
-    return namespace
+def environment_of(services: Services) -> Environment:
+    """The environment that `new_globals` made for these services, or a new one."""
+    environment = services.meter.environment
+    return environment if isinstance(environment, Environment) else Environment(services)
 
 
 def load_module(services: Services, name: str) -> Any:
-    """The module of that name, built for this run. Raises ImportError where it is not allowed."""
-    supplied = services.module(name)
-    if supplied is not None:
-        return supplied
-    if name not in ALLOWED_MODULES:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    real = importlib.import_module(name)
-    return types.SimpleNamespace(**{n: getattr(real, n) for n in ALLOWED_MODULES[name] if hasattr(real, n)})
+    """The module object for `import name`: one for each run. Raises ModuleNotFoundError, as CPython words it, if not allowed."""
+    return environment_of(services).load(name)
+
+
+def adopt_class(services: Services, cls: type) -> type:
+    """Makes a class that the machine rebuilt one of the orchestration's. Raises TypeError where it defines what it must not."""
+    return environment_of(services).classes.adopt(cls)

@@ -35,6 +35,8 @@ class Meter:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.tripped: LimitExceeded | None = None
+        #: The sandbox's environment of the run, opaque to the meter.
+        self.environment: Any = None
         self._printed = 0
         self._namespace: dict[str, Any] = {FUEL: limits.fuel}
 

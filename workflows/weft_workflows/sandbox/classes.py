@@ -1,0 +1,117 @@
+"""The classes that an orchestration makes: how they come to be, and how they are told apart from all others.
+
+A class is the orchestration's if and only if it was made through `Classes.build` or handed to `Classes.adopt`. No attribute of the class
+says so, hence nothing can be forged. `open` holds those whose hierarchy is the orchestration's throughout (besides `object` and
+markers such as ABC): ordinary attributes of their instances need no guard.
+"""
+
+from __future__ import annotations
+
+import abc
+import builtins
+
+import enum
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from weft_workflows.sandbox.attribute_table import ATTRIBUTES, CLASS_BODY_SPECIALS, NEVER
+
+_build_class: Callable[..., Any] = builtins.__build_class__  # type: ignore[attr-defined]
+_MARKERS: tuple[Any, ...] = (object, abc.ABC, typing.Generic, typing.Protocol)
+_METACLASSES = (type, abc.ABCMeta, enum.EnumMeta, type(typing.Protocol), type(typing.NamedTuple("_N", [])))
+_FINAL = (bool, range, slice, type(None))
+
+
+def is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+class Classes:
+    """The registry of one run's classes."""
+
+    def __init__(self, trusted_bases: frozenset[type]) -> None:
+        self._own: set[type] = set()
+        self._trusted = trusted_bases
+        #: Classes whose instances' ordinary attributes are free. Trusted facades such as modules are added to it.
+        self.open: set[type] = set()
+
+    def owns(self, cls: Any) -> bool:
+        return isinstance(cls, type) and cls in self._own
+
+    def build(self, body: Any, name: str, /, *bases: Any, **keywords: Any) -> Any:
+        """What a `class` statement calls. Raises TypeError for bases, metaclasses and special names that are not allowed."""
+        keywords.pop("metaclass", None) if keywords.get("metaclass") is abc.ABCMeta else None
+        if "metaclass" in keywords:
+            raise TypeError("an orchestration cannot use a metaclass")
+        for base in bases:
+            self._check_base(base)
+        made = _build_class(body, name, *bases, **keywords)
+        if typing.NamedTuple in bases or typing.TypedDict in bases:
+            return self.trust(made)
+        if isinstance(made, type):
+            self.adopt(made)
+        return made
+
+    def adopt(self, cls: type) -> type:
+        """Makes a class the orchestration's: the machine calls it for classes that it rebuilds."""
+        if type(cls) not in _METACLASSES:
+            raise TypeError(f"an orchestration cannot use the metaclass {type(cls).__name__}")
+        self._check_namespace(cls)
+        self.trust(cls)
+        return cls
+
+    def trust(self, cls: Any) -> Any:
+        """Takes in a class that the standard library made on the orchestration's behalf: a named tuple, a dataclass with slots."""
+        self._own.add(cls)
+        if all(base in self._own or base in _MARKERS for base in cls.__mro__):
+            self.open.add(cls)
+        return cls
+
+    def _check_base(self, base: Any) -> None:
+        if not isinstance(base, type):
+            if hasattr(type(base), "__mro_entries__") and type(base).__module__ in ("typing", "types"):
+                return
+            if base is typing.NamedTuple or base is typing.TypedDict:
+                return
+            raise TypeError(f"an orchestration cannot derive a class from {type(base).__name__!r} objects")
+        if base in _FINAL:
+            raise TypeError(f"type '{base.__name__}' is not an acceptable base type")
+        if not (base in self._own or base in _MARKERS or base in self._trusted or issubclass(base, BaseException)):
+            raise TypeError(f"an orchestration cannot derive a class from '{base.__name__}'")
+
+    def _check_namespace(self, cls: type) -> None:
+        members = enum.EnumMeta if isinstance(cls, enum.EnumMeta) else None
+        for name in cls.__dict__:
+            if type(name) is not str:
+                raise TypeError("the names in a class must be strings")
+            if name.startswith("__weft") or name in NEVER - {"mro"}:
+                raise TypeError(f"an orchestration's class cannot define {name!r}")
+            if is_special(name) and members is None and name in _REFUSED:
+                raise TypeError(f"an orchestration's class cannot define {name!r}")
+        match_args = cls.__dict__.get("__match_args__", ())
+        if type(match_args) is not tuple or any(
+            type(each) is not str or is_special(each) or each in NEVER for each in match_args
+        ):
+            raise TypeError("__match_args__ must be a tuple of ordinary names")
+
+
+#: Special names that the statement itself, a decorator or the standard library may put there, but no class body.
+_REFUSED = (
+    frozenset(
+        """
+    __del__ __reduce__ __reduce_ex__ __getstate__ __setstate__ __getnewargs__ __getnewargs_ex__ __getattribute__ __instancecheck__
+    __subclasscheck__ __prepare__ __mro_entries__ __subclasses__ __class__ __builtins__ __globals__ __code__ __closure__ __func__
+    __self__ __wrapped__ __buffer__ __release_buffer__
+    """.split()
+    )
+    - CLASS_BODY_SPECIALS
+)
+
+#: Types of the standard library from which a class may derive.
+BASES: frozenset[type] = frozenset(
+    kind
+    for kind in ATTRIBUTES
+    if kind in (str, bytes, int, float, complex, list, tuple, dict)
+    or kind.__module__ in ("collections", "datetime", "decimal", "fractions", "random", "string", "enum")
+) | frozenset((enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag))

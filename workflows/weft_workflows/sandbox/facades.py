@@ -1,0 +1,165 @@
+"""Stand-ins for builtin types that an orchestration must not hold itself, and module objects.
+
+A facade prints as the type it stands for and answers `isinstance` and `issubclass` for it; calling it calls a function of ours.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from weft_workflows.sandbox.meter import Meter
+
+#: Elements up to which a range is CPython's own, so that C code that walks it makes at most a list of 64 MB.
+_NATIVE_RANGE = 1 << 23
+_CHUNK = 4096
+
+
+class _FacadeType(type):
+    """The type of all facades. Its behaviour hangs on private slots of the facade, set by `facade`."""
+
+    _weft_real: type
+    _weft_call: Callable[..., Any]
+    _weft_kinds: tuple[Any, ...]
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return cls._weft_call(*args, **kwargs)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, cls._weft_kinds)
+
+    def __subclasscheck__(cls, subclass: Any) -> bool:
+        return subclass is cls or issubclass(subclass, cls._weft_kinds)
+
+    def __repr__(cls) -> str:
+        return repr(cls._weft_real)
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls or other is cls._weft_real
+
+    def __hash__(cls) -> int:
+        return hash(cls._weft_real)
+
+    def __getitem__(cls, item: Any) -> Any:
+        return cls
+
+    def __or__(cls, other: Any) -> Any:
+        return cls._weft_real | other
+
+    def __ror__(cls, other: Any) -> Any:
+        return other | cls._weft_real
+
+
+def facade(
+    real: type, call: Callable[..., Any], kinds: tuple[Any, ...] = (), names: frozenset[str] = frozenset()
+) -> Any:
+    """A stand-in for `real`, whose attributes in `names` are shared with it. `kinds` are the types whose instances count as its."""
+    body = {name: real.__dict__[name] for name in names if name in real.__dict__}
+    body |= {"__weft_names__": names, "__doc__": None, "__module__": real.__module__, "__qualname__": real.__qualname__}
+    made = _FacadeType(real.__name__, (), body)
+    made._weft_real, made._weft_call, made._weft_kinds = real, staticmethod(call), kinds or (real,)
+    return made
+
+
+class Module:
+    """A module of one run: exactly the names it is given."""
+
+    def __init__(self, name: str, contents: dict[str, Any]) -> None:
+        self.__dict__.update(contents)
+        self.__dict__["__name__"] = name
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"module '{self.__dict__['__name__']}' has no attribute '{name}'", name=name)
+
+    def __repr__(self) -> str:
+        return f"<module '{self.__dict__['__name__']}'>"
+
+    def __dir__(self) -> list[str]:
+        return sorted(self.__dict__)
+
+    __weft_names__: ClassVar[frozenset[str]] = frozenset(("__name__",))
+
+
+Module.__name__ = Module.__qualname__ = "module"
+
+
+class BigRange:
+    """A range too long to be walked in C. Behaves as a range; its iterators charge fuel, and a list of it is refused."""
+
+    __slots__ = ("_meter", "_range")
+    __weft_names__: ClassVar[frozenset[str]] = frozenset(("start", "stop", "step", "index", "count"))
+
+    def __init__(self, meter: Meter, native: range) -> None:
+        self._meter = meter
+        self._range = native
+
+    @property
+    def start(self) -> int:
+        return self._range.start
+
+    @property
+    def stop(self) -> int:
+        return self._range.stop
+
+    @property
+    def step(self) -> int:
+        return self._range.step
+
+    def index(self, value: Any) -> int:
+        return self._range.index(value)
+
+    def count(self, value: Any) -> int:
+        return self._range.count(value)
+
+    def __len__(self) -> int:
+        size = len(self._range)
+        self._meter.check_size(size * 8, "a sequence of so many numbers")
+        return size
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self._range[index]
+        return wrapped_range(self._meter, found) if isinstance(found, range) else found
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._range
+
+    def __iter__(self) -> Iterator[int]:
+        return charged_range(self._meter, self._range)
+
+    def __reversed__(self) -> Iterator[int]:
+        return charged_range(self._meter, self._range[::-1])
+
+    def __eq__(self, other: object) -> bool:
+        return self._range == (other._range if isinstance(other, BigRange) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._range)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return repr(self._range)
+
+
+BigRange.__name__ = BigRange.__qualname__ = "range"
+BigRange.__module__ = "builtins"
+
+
+def wrapped_range(meter: Meter, native: range) -> Any:
+    """The range itself, or a `BigRange` where it is too long."""
+    span = (native.stop - native.start) // native.step
+    return native if span <= _NATIVE_RANGE else BigRange(meter, native)
+
+
+def charged_range(meter: Meter, native: range) -> Iterator[int]:
+    """Iterates at C speed, charging for each stretch as it begins."""
+    start, stop, stretch = native.start, native.stop, native.step * _CHUNK
+
+    def piece(begin: int) -> range:
+        part = range(begin, min(stop, begin + stretch) if stretch > 0 else max(stop, begin + stretch), native.step)
+        meter.charge(len(part))
+        return part
+
+    return itertools.chain.from_iterable(map(piece, range(start, stop, stretch)))

@@ -1,0 +1,111 @@
+"""Iterators that can be kept across a step: ours where CPython's own cannot be reduced to a container and a position.
+
+Native list, tuple, str and range iterators, `enumerate`, `zip`, `map`, `filter` and `reversed` reduce by themselves. Iterators
+over dicts and sets, and all of itertools, are classes whose slots hold plain values and other iterators: copying the slots copies the
+iterator. A class names the attributes that make up its state in `__slots__`; those that begin with an underscore are caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from weft_workflows.sandbox.sets import FrozenOrderedSet, OrderedSet, SetIterator
+
+_KEYS, _VALUES, _ITEMS = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEW_MAPPING = {_KEYS: "keys", _VALUES: "values", _ITEMS: "items"}
+
+
+class DictIterator:
+    """Iterates over a dict or one of its views by position, forwards or `backwards`, and notices a change of size."""
+
+    __slots__ = ("_inner", "backwards", "container", "part", "position", "size")
+    __weft_names__: ClassVar[frozenset[str]] = frozenset(("__next__", "__iter__", "__length_hint__"))
+
+    def __init__(
+        self, container: dict[Any, Any], part: str, position: int = 0, size: int | None = None, backwards: bool = False
+    ) -> None:
+        self.container: dict[Any, Any] | None = container
+        self.part = part
+        self.position = position
+        self.size = len(container) if size is None else size
+        self.backwards = backwards
+        self._inner: Iterator[Any] | None = None
+
+    def __iter__(self) -> DictIterator:
+        return self
+
+    def __next__(self) -> Any:
+        if self.container is None:
+            raise StopIteration
+        if len(self.container) != self.size:
+            self.size = -1
+            raise RuntimeError("dictionary changed size during iteration")
+        if self._inner is None:
+            self._inner = self._start(self.container)
+        try:
+            element = next(self._inner)
+        except StopIteration:
+            self.container = None
+            raise
+        self.position += 1
+        return element
+
+    def _start(self, container: dict[Any, Any]) -> Iterator[Any]:
+        view: Any = getattr(dict, self.part)(container)
+        inner: Iterator[Any] = reversed(view) if self.backwards else iter(view)
+        for _ in range(self.position):
+            next(inner)
+        return inner
+
+    def __length_hint__(self) -> int:
+        return 0 if self.container is None else self.size - self.position
+
+
+DictIterator.__name__ = DictIterator.__qualname__ = "dict_iterator"
+DictIterator.__module__ = "builtins"
+
+
+def iterate(value: Any) -> Iterator[Any]:
+    """`iter(value)`, as an iterator that can be kept. Raises TypeError with CPython's wording."""
+    kind = type(value)
+    if kind is dict:
+        return DictIterator(value, "keys")
+    if kind in _VIEW_MAPPING and type(_mapping(value)) is dict:
+        return DictIterator(_mapping(value), _VIEW_MAPPING[kind])
+    if kind in (OrderedSet, FrozenOrderedSet):
+        return SetIterator(value)
+    return iter(value)
+
+
+def iterate_backwards(value: Any) -> Iterator[Any]:
+    """`reversed(value)`, as an iterator that can be kept."""
+    kind = type(value)
+    if kind is dict:
+        return DictIterator(value, "keys", backwards=True)
+    if kind in _VIEW_MAPPING and type(_mapping(value)) is dict:
+        return DictIterator(_mapping(value), _VIEW_MAPPING[kind], backwards=True)
+    return reversed(value)
+
+
+def _mapping(view: Any) -> Any:
+    """The dict behind a view. The view's public `mapping` is a read-only proxy, whose `|` with nothing gives no access."""
+    return _unwrap(view.mapping)
+
+
+class _Reveal:
+    """Compares itself with whatever a mapping proxy holds: the proxy hands its dict to the other operand."""
+
+    __slots__ = ("seen",)
+
+    def __eq__(self, other: object) -> bool:
+        self.seen = other
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _unwrap(proxy: Any) -> Any:
+    reveal = _Reveal()
+    _ = proxy == reveal
+    return reveal.seen

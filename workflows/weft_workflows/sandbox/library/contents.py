@@ -1,0 +1,89 @@
+"""Which module of the library is made by whom. Every name of `ALLOWED_MODULES` comes from here, and none besides."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from weft_workflows.sandbox.allowed import ALLOWED_MODULES
+from weft_workflows.sandbox.library import data, functional, iteration, numeric, regex, typed, world
+
+if TYPE_CHECKING:
+    from weft_workflows.sandbox.environment import Environment
+
+#: Modules whose own functions are harmless and take a time that the lengths of their arguments bound. The number is the binary
+#: logarithm of how many elements cost one unit of fuel, or a negative one for units per element; None leaves the functions as they are.
+_TAKEN: dict[str, int | None] = {
+    "abc": None,
+    "base64": 6,
+    "bisect": 12,
+    "calendar": None,
+    "cmath": None,
+    "collections.abc": None,
+    "csv": None,
+    "heapq": 3,
+    "html": 6,
+    "numbers": None,
+    "statistics": -3,
+    "string": None,
+    "textwrap": 3,
+    "types": None,
+    "urllib.parse": 3,
+    "zoneinfo": None,
+    "__future__": None,
+    "contextlib": None,
+}
+
+_MAKERS: dict[str, Callable[[Environment], dict[str, Any]]] = {
+    "collections": data.collections_module,
+    "copy": data.copy_module,
+    "dataclasses": data.dataclasses_module,
+    "datetime": world.datetime_module,
+    "decimal": numeric.decimal_module,
+    "difflib": data.difflib_module,
+    "enum": data.enum_module,
+    "fractions": numeric.fractions_module,
+    "functools": functional.functools_module,
+    "hashlib": data.hashlib_module,
+    "io": data.io_module,
+    "itertools": iteration.itertools_module,
+    "json": data.json_module,
+    "logging": world.logging_module,
+    "math": numeric.math_module,
+    "operator": functional.operator_module,
+    "pprint": data.pprint_module,
+    "random": world.random_module,
+    "re": regex.re_module,
+    "sys": world.sys_module,
+    "time": world.time_module,
+    "traceback": world.traceback_module,
+    "typing": typed.typing_module,
+    "uuid": world.uuid_module,
+}
+
+
+def contents(environment: Environment, name: str) -> dict[str, Any]:
+    """The names of a module for one run. Names that this version of Python does not have are left out."""
+    if name == "urllib":
+        return {"parse": environment.load("urllib.parse")}
+    if name in _MAKERS:
+        made = _MAKERS[name](environment)
+        return {key: made[key] for key in ALLOWED_MODULES[name] if key in made}
+    return _taken(environment, name)
+
+
+def _taken(environment: Environment, name: str) -> dict[str, Any]:
+    real = importlib.import_module(name)
+    weight = _TAKEN.get(name)
+    found: dict[str, Any] = {}
+    for key in ALLOWED_MODULES[name]:
+        if not hasattr(real, key) or (
+            name == "collections.abc" and key == "ByteString" and sys.version_info >= (3, 12)
+        ):
+            continue
+        value = getattr(real, key)
+        is_function = callable(value) and not isinstance(value, type)
+        found[key] = environment.walking.metered(value, weight) if weight is not None and is_function else value
+    return found

@@ -1,0 +1,109 @@
+"""math, decimal and fractions, with checks where a short call can make a huge number."""
+
+from __future__ import annotations
+
+import decimal
+import fractions
+import math
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from weft_workflows.sandbox.allowed import ALLOWED_MODULES
+from weft_workflows.sandbox.attributes import MOST_DIGITS
+from weft_workflows.sandbox.facades import facade
+
+if TYPE_CHECKING:
+    from weft_workflows.sandbox.environment import Environment
+    from weft_workflows.sandbox.meter import Meter
+
+_EXPONENT = re.compile(r"[eE][+-]?(\d+)")
+
+
+def math_module(environment: Environment) -> dict[str, Any]:
+    meter, walking = environment.meter, environment.walking
+    found = {name: getattr(math, name) for name in ALLOWED_MODULES["math"] if hasattr(math, name)}
+    for name in ("fsum", "dist", "hypot", "gcd", "lcm", "sumprod"):
+        if name in found:
+            found[name] = walking.metered(found[name])
+    for name in ("floor", "ceil", "trunc"):
+        found[name] = _whole(found[name], meter)
+
+    def factorial(n: Any, /) -> int:
+        if isinstance(n, int) and n > 1:
+            meter.check_bits(int(n) * int(n).bit_length())
+            meter.charge(int(n) >> 3)
+        return math.factorial(n)
+
+    def comb(n: Any, k: Any, /) -> int:
+        _check_choice(meter, n, k)
+        return math.comb(n, k)
+
+    def perm(n: Any, k: Any = None, /) -> int:
+        _check_choice(meter, n, n if k is None else k, halves=False)
+        return math.perm(n, k)
+
+    def prod(iterable: Any, /, *, start: Any = 1) -> Any:
+        result = start
+        for value in walking.bulk(iterable):
+            result = environment.arithmetic.multiply(result, value)
+        return result
+
+    def ldexp(x: Any, i: Any, /) -> float:
+        return math.ldexp(x, i)
+
+    return found | {"factorial": factorial, "comb": comb, "perm": perm, "prod": prod, "ldexp": ldexp}
+
+
+def _check_choice(meter: Meter, n: Any, k: Any, *, halves: bool = True) -> None:
+    if isinstance(n, int) and isinstance(k, int) and 0 < k <= n:
+        steps = min(int(k), int(n) - int(k)) if halves else int(k)
+        meter.check_bits(steps * int(n).bit_length())
+        meter.charge(steps >> 3)
+
+
+def _whole(native: Callable[[Any], int], meter: Meter) -> Callable[[Any], int]:
+    def whole(x: Any, /) -> int:
+        if isinstance(x, decimal.Decimal) and x.is_finite() and x.adjusted() > 1000:
+            meter.check_bits(x.adjusted() * 4)
+        return native(x)
+
+    return whole
+
+
+def decimal_module(environment: Environment) -> dict[str, Any]:
+    """The contexts are the current ones of the thread's `contextvars`, which the machine keeps apart for each run."""
+    found = {name: getattr(decimal, name) for name in ALLOWED_MODULES["decimal"]}
+
+    def context(*args: Any, **kwargs: Any) -> decimal.Context:
+        made = decimal.Context(*args, **kwargs)
+        _check_context(made)
+        return made
+
+    def localcontext(ctx: Any = None, **kwargs: Any) -> Any:
+        if kwargs.get("prec", 0) > MOST_DIGITS or kwargs.keys() & {"Emax", "Emin"}:
+            raise ValueError(f"a decimal context of an orchestration keeps at most {MOST_DIGITS} digits")
+        return decimal.localcontext(ctx, **kwargs)
+
+    return found | {"Context": facade(decimal.Context, context), "localcontext": localcontext}
+
+
+def _check_context(context: decimal.Context) -> None:
+    if context.prec > MOST_DIGITS or context.Emax > 999_999 or context.Emin < -999_999:
+        raise ValueError(f"a decimal context of an orchestration keeps at most {MOST_DIGITS} digits")
+
+
+def fractions_module(environment: Environment) -> dict[str, Any]:
+    meter = environment.meter
+
+    def fraction(*args: Any, **kwargs: Any) -> fractions.Fraction:
+        for value in args:
+            if isinstance(value, decimal.Decimal) and value.is_finite():
+                meter.check_bits(abs(int(value.as_tuple().exponent)) * 4 + len(value.as_tuple().digits) * 4)
+            elif isinstance(value, str):
+                exponent = _EXPONENT.search(value)
+                meter.check_bits(int(exponent[1][:12]) * 4 if exponent else 0)
+        return fractions.Fraction(*args, **kwargs)
+
+    names = frozenset(("from_float", "from_decimal"))
+    return {"Fraction": facade(fractions.Fraction, fraction, names=names)}

@@ -1,0 +1,214 @@
+"""Methods of builtin types with a check: those that can make a large value, walk without end, or look at the world."""
+
+from __future__ import annotations
+
+import collections
+import datetime
+import decimal
+import io
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from weft_workflows.sandbox.attributes import Attributes
+from weft_workflows.sandbox.meter import Meter
+from weft_workflows.sandbox.text import Formatting
+from weft_workflows.sandbox.walking import Walking
+
+_PADDING = ("ljust", "rjust", "center", "zfill")
+_GROWING = ("append", "extend", "insert")
+
+
+def install_methods(
+    attributes: Attributes, meter: Meter, formatting: Formatting, walking: Walking, now: Callable[[], float]
+) -> None:
+    """Enters all replaced methods into the attribute guard of a run."""
+    methods = attributes.methods
+    for text_type in (str, bytes, bytearray):
+        for name in _PADDING:
+            methods[text_type, name] = _padded(getattr(text_type, name), meter)
+        methods[text_type, "join"] = _joined(text_type, meter, walking)
+        methods[text_type, "replace"] = _replaced(text_type, meter)
+        methods[text_type, "expandtabs"] = _expanded(text_type, meter)
+        methods[text_type, "split"] = _splitting(text_type.split, meter)
+        methods[text_type, "rsplit"] = _splitting(text_type.rsplit, meter)
+        methods[text_type, "splitlines"] = _splitting(text_type.splitlines, meter)
+        methods[text_type, "translate"] = _splitting(text_type.translate, meter)
+    methods[str, "format"] = formatting.str_format
+    methods[str, "format_map"] = formatting.str_format_map
+    methods[int, "to_bytes"] = _to_bytes(meter)
+    for growing in (list, bytearray, collections.deque):
+        for name in _GROWING:
+            methods[growing, name] = _growing(getattr(growing, name), name, walking, meter)
+    for name in ("index", "count", "remove", "sort", "copy", "reverse", "insert"):
+        methods[list, name] = _linear(methods.get((list, name), getattr(list, name)), meter)
+    for name in ("as_integer_ratio", "to_integral_value", "to_integral", "to_integral_exact", "to_eng_string"):
+        methods[decimal.Decimal, name] = _small_decimal(getattr(decimal.Decimal, name), meter)
+    methods[collections.Counter, "elements"] = _elements(meter)
+    for stream in (io.StringIO, io.BytesIO):
+        for name in ("seek", "truncate"):
+            methods[stream, name] = _positioned(getattr(stream, name), meter)
+        for name in ("write", "writelines"):
+            methods[stream, name] = _writing(getattr(stream, name), meter, walking)
+    _install_clock(attributes, now)
+
+
+def _padded(native: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
+    def pad(text: Any, width: Any, /, *fill: Any) -> Any:
+        if isinstance(width, int) and width > 1000:
+            meter.check_size(int(width), "a padded string")
+        return native(text, width, *fill)
+
+    return pad
+
+
+def _joined(text_type: Any, meter: Meter, walking: Walking) -> Callable[..., Any]:
+    def join(separator: Any, parts: Any, /) -> Any:
+        items = list(walking.bulk(parts)) if isinstance(parts, Iterable) else parts
+        if type(items) is list and items:
+            size = len(separator) * (len(items) - 1)
+            for item in items:
+                if type(item) is not str and not isinstance(item, (str, bytes, bytearray)):
+                    break
+                size += len(item)
+            meter.check_size(size, "a joined string")
+            meter.charge(len(items) >> 3)
+        return text_type.join(separator, items)
+
+    return join
+
+
+def _replaced(text_type: Any, meter: Meter) -> Callable[..., Any]:
+    def replace(text: Any, old: Any, new: Any, /, count: Any = -1) -> Any:
+        if isinstance(new, (str, bytes, bytearray)) and len(new) * (len(text) + 1) > 4096:
+            found = text_type.count(text, old)
+            times = min(found, count) if isinstance(count, int) and count >= 0 else found
+            meter.check_size(len(text) + times * max(0, len(new) - len(old)), "a string")
+        return text_type.replace(text, old, new, count)
+
+    return replace
+
+
+def _expanded(text_type: Any, meter: Meter) -> Callable[..., Any]:
+    def expandtabs(text: Any, tabsize: Any = 8) -> Any:
+        if isinstance(tabsize, int) and tabsize > 8:
+            meter.check_size(text_type.count(text, "\t" if text_type is str else b"\t") * int(tabsize), "a string")
+        return text_type.expandtabs(text, tabsize)
+
+    return expandtabs
+
+
+def _splitting(native: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
+    def split(text: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if len(text) > 4096:
+            meter.check_size(len(text) * 2, "the parts of a string")
+        return native(text, *args, **kwargs)
+
+    return split
+
+
+def _to_bytes(meter: Meter) -> Callable[..., Any]:
+    def to_bytes(number: int, length: Any = 1, byteorder: Any = "big", *, signed: bool = False) -> bytes:
+        if isinstance(length, int):
+            meter.check_size(int(length), "bytes")
+        return int.to_bytes(number, length, byteorder, signed=signed)
+
+    return to_bytes
+
+
+def _growing(native: Callable[..., Any], name: str, walking: Walking, meter: Meter) -> Callable[..., Any]:
+    def grow(target: Any, /, *args: Any) -> Any:
+        meter.charge()
+        if name == "extend" and len(args) == 1:
+            args = (walking.addend(args[0]),)
+        return native(target, *args)
+
+    return grow
+
+
+def _linear(native: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
+    def walk(target: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if len(target) > 64:
+            meter.charge(len(target) >> 3)
+        return native(target, *args, **kwargs)
+
+    return walk
+
+
+def _small_decimal(native: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
+    def convert(number: decimal.Decimal, /, *args: Any, **kwargs: Any) -> Any:
+        if number.is_finite() and abs(number.adjusted()) > 1000:
+            meter.check_bits(abs(number.adjusted()) * 4)
+        return native(number, *args, **kwargs)
+
+    return convert
+
+
+def _elements(meter: Meter) -> Callable[..., Any]:
+    def elements(counter: collections.Counter[Any]) -> Iterable[Any]:
+        for element, count in collections.Counter.items(counter):
+            for _ in range(count):
+                meter.charge()
+                yield element
+
+    return elements
+
+
+def _positioned(native: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
+    def move(stream: Any, position: Any = None, /, *args: Any) -> Any:
+        if isinstance(position, int):
+            meter.check_size(int(position), "a stream")
+        return native(stream, *(() if position is None else (position,)), *args)
+
+    return move
+
+
+def _writing(native: Callable[..., Any], meter: Meter, walking: Walking) -> Callable[..., Any]:
+    def write(stream: Any, data: Any, /) -> Any:
+        if isinstance(data, (str, bytes, bytearray)):
+            meter.check_size(stream.tell() + len(data), "a stream")
+        return native(stream, walking.addend(data))
+
+    return write
+
+
+def _install_clock(attributes: Attributes, now: Callable[[], float]) -> None:
+    """`now`, `today` and their like read the run's clock. The local time zone of a run is UTC."""
+    utc = datetime.UTC
+
+    def moment(tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        return from_timestamp(now(), tz)
+
+    def from_timestamp(timestamp: float, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+        if tz is None:
+            return datetime.datetime.fromtimestamp(timestamp, utc).replace(tzinfo=None)
+        return datetime.datetime.fromtimestamp(timestamp, tz)
+
+    def naive() -> datetime.datetime:
+        return moment()
+
+    def today() -> datetime.date:
+        return moment().date()
+
+    def date_from_timestamp(timestamp: float, /) -> datetime.date:
+        return from_timestamp(timestamp).date()
+
+    replaced: dict[tuple[type, str], Callable[..., Any]] = {
+        (datetime.datetime, "now"): moment,
+        (datetime.datetime, "utcnow"): naive,
+        (datetime.datetime, "today"): naive,
+        (datetime.datetime, "fromtimestamp"): from_timestamp,
+        (datetime.date, "today"): today,
+        (datetime.date, "fromtimestamp"): date_from_timestamp,
+    }
+    attributes.class_methods.update(replaced)
+    attributes.methods[datetime.datetime, "timestamp"] = _timestamp
+    attributes.methods[datetime.datetime, "astimezone"] = _as_time_zone
+
+
+def _timestamp(moment: datetime.datetime) -> float:
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)).timestamp()
+
+
+def _as_time_zone(moment: datetime.datetime, tz: datetime.tzinfo | None = None) -> datetime.datetime:
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=datetime.UTC)
+    return aware.astimezone(tz or datetime.UTC)

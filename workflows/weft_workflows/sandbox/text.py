@@ -1,0 +1,209 @@
+"""Formatting of text: `str.format`, `%`, f-strings, `format`, `repr`, with the attribute guard and the limits.
+
+Field names of `str.format` walk attributes through the run's own guard; widths and precisions are limited; nested data is measured
+before CPython's recursive `repr` sees it. Knows nothing of syntax trees.
+"""
+
+from __future__ import annotations
+
+import re
+from _string import formatter_field_name_split, formatter_parser
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from weft_workflows.sandbox.meter import NESTING, Meter
+
+#: Padding and precision up to this need no check.
+SMALL_WIDTH = 1_000
+_NUMBER = re.compile(r"\d+")
+_PERCENT = re.compile(
+    r"%(?:\((?P<key>[^()]*)\))?[#0\- +]*(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d+)?)?[hlL]?(?P<type>.)?", re.DOTALL
+)
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+
+
+def largest_number(spec: str) -> int:
+    """The largest number in a format specification, which bounds its padding and its precision."""
+    return max((int(digits[:12]) for digits in _NUMBER.findall(spec)), default=0)
+
+
+class Formatting:
+    """The formatting functions of one run. `get` is its attribute guard."""
+
+    def __init__(self, meter: Meter, get: Callable[[Any, str], Any]) -> None:
+        self._meter = meter
+        self._get = get
+
+    def plain(self, value: Any) -> Any:
+        """What an f-string may format without a specification: the value itself, after measuring it."""
+        if type(value) in _PLAIN:
+            if type(value) is str and len(value) > 256:
+                self._meter.check_size(len(value), "a formatted string")
+        else:
+            self.weigh(value)
+        return value
+
+    def weigh(self, value: Any) -> None:
+        """Charges for every node of nested builtin data as often as `repr` would visit it, and limits its depth."""
+        if not isinstance(value, _CONTAINERS):
+            return
+        stack: list[Iterator[Any]] = [_children(value)]
+        path = [id(value)]
+        while stack:
+            for child in stack[-1]:
+                self._meter.charge()
+                if type(child) is str:
+                    self._meter.charge(len(child) >> 6)
+                elif isinstance(child, _CONTAINERS) and id(child) not in path[-64:]:
+                    if len(stack) >= NESTING:
+                        raise RecursionError("maximum recursion depth exceeded while getting the repr of an object")
+                    stack.append(_children(child))
+                    path.append(id(child))
+                    break
+            else:
+                stack.pop()
+                path.pop()
+
+    def check_spec(self, spec: str) -> None:
+        number = largest_number(spec)
+        if number > SMALL_WIDTH:
+            self._meter.check_size(number, "a padded string")
+
+    def format(self, value: Any, spec: str = "", /) -> str:
+        if isinstance(spec, str):
+            self.check_spec(spec)
+        return format(self.plain(value), spec)
+
+    def converted(self, value: Any, conversion: str, spec: str) -> str:
+        """One field of an f-string whose specification is known only now."""
+        return self.format(self.convert(value, conversion), spec)
+
+    def repr(self, value: Any, /) -> str:
+        return repr(self.plain(value))
+
+    def ascii(self, value: Any, /) -> str:
+        return ascii(self.plain(value))
+
+    def convert(self, value: Any, conversion: str | None) -> Any:
+        match conversion:
+            case "s":
+                return str(self.plain(value))
+            case "r":
+                return self.repr(value)
+            case "a":
+                return self.ascii(value)
+            case None | "":
+                return value
+        raise ValueError(f"Unknown conversion specifier {conversion!s}")
+
+    def str_format(self, template: str, /, *args: Any, **kwargs: Any) -> str:
+        return self._vformat(str.__str__(template), args, kwargs)
+
+    def str_format_map(self, template: str, mapping: Mapping[str, Any], /) -> str:
+        return self._vformat(str.__str__(template), None, mapping)
+
+    def _vformat(self, template: str, args: tuple[Any, ...] | None, kwargs: Mapping[str, Any]) -> str:
+        numbering = _Numbering()
+        text = self._expand(template, args, kwargs, numbering, 2)
+        self._meter.check_size(len(text), "a formatted string")
+        return text
+
+    def _expand(
+        self, template: str, args: tuple[Any, ...] | None, kwargs: Mapping[str, Any], numbering: _Numbering, depth: int
+    ) -> str:
+        if depth < 1:
+            raise ValueError("Max string recursion exceeded")
+        pieces: list[str] = []
+        for literal, field, spec, conversion in formatter_parser(template):
+            pieces.append(literal)
+            if field is None:
+                continue
+            self._meter.charge()
+            value = self._field(numbering.name(field), args, kwargs)
+            value = self.convert(value, conversion)
+            inner = self._expand(spec or "", args, kwargs, numbering, depth - 1) if "{" in (spec or "") else spec or ""
+            pieces.append(self.format(value, inner))
+            self._meter.charge(len(pieces[-1]) >> 6)
+        return "".join(pieces)
+
+    def _field(self, name: str, args: tuple[Any, ...] | None, kwargs: Mapping[str, Any]) -> Any:
+        first, rest = formatter_field_name_split(name)
+        if isinstance(first, int):
+            value = self._positional(args, first)
+        else:
+            value = kwargs[first]
+        for is_attribute, key in rest:
+            value = self._get(value, key) if is_attribute else value[key]
+        return value
+
+    def _positional(self, args: tuple[Any, ...] | None, index: int) -> Any:
+        if args is None:
+            raise ValueError("Format string contains positional fields")
+        if index >= len(args):
+            raise IndexError(f"Replacement index {index} out of range for positional args tuple")
+        return args[index]
+
+    def percent(self, template: Any, values: Any) -> Any:
+        """`template % values` for str, bytes and bytearray."""
+        text = template if isinstance(template, str) else bytes(template).decode("latin-1")
+        stars = self._percent_widths(str.__str__(text), values)
+        if stars is not None:
+            for star in stars:
+                if isinstance(star, int):
+                    self._meter.check_size(abs(star), "a padded string")
+        for value in values if type(values) is tuple else (values,):
+            self.plain(value)
+        result = template % values
+        self._meter.check_size(len(result), "a formatted string")
+        return result
+
+    def _percent_widths(self, text: str, values: Any) -> list[Any] | None:
+        """Checks the widths that stand in the template; the values that `*` takes are handed back."""
+        starred = False
+        for found in _PERCENT.finditer(text):
+            for part in (found["width"], found["precision"]):
+                if part == "*":
+                    starred = True
+                elif part and int(part[:12]) > SMALL_WIDTH:
+                    self._meter.check_size(int(part[:12]), "a padded string")
+        if not starred:
+            return None
+        return list(values) if type(values) is tuple else [values]
+
+
+class _Numbering:
+    """Automatic numbering of replacement fields, which cannot be mixed with explicit numbers."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._manual: bool | None = None
+
+    def name(self, field: str) -> str:
+        head = re.match(r"[^.\[]*", field)
+        first = head.group() if head else ""
+        if first and not first.isdigit():
+            return field
+        manual = bool(first)
+        if self._manual is not None and self._manual != manual:
+            before, after = ("manual", "automatic") if self._manual else ("automatic", "manual")
+            kind = {"manual": "manual field specification", "automatic": "automatic field numbering"}
+            raise ValueError(f"cannot switch from {kind[before]} to {kind[after]}")
+        self._manual = manual
+        if manual:
+            return field
+        self._next += 1
+        return f"{self._next - 1}{field}"
+
+
+def _children(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for key, item in list(dict.items(value)):
+            yield key
+            yield item
+    elif isinstance(value, list):
+        yield from list.__iter__(value)
+    elif isinstance(value, tuple):
+        yield from tuple.__iter__(value)
+    else:
+        yield from value
