@@ -54,7 +54,7 @@ async def worker_on(client: Client, pool: HostPool, queue: str, **options: Any) 
 
 @pytest.fixture(scope="session")
 def pool() -> Iterator[HostPool]:
-    pool = HostPool(size=1, limits=HostLimits(cpu_seconds=1.0), machine=MACHINE)
+    pool = HostPool(size=1, limits=HostLimits(stack_bytes=4 * 1024**2), machine=MACHINE)
     yield pool
     pool.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from weft_workflows.machine import protocol as p
@@ -135,3 +136,32 @@ def large(start: p.Start) -> Script:
 @script
 def too_large_a_result(start: p.Start) -> Script:
     yield [finish("z" * 2_000_000)]
+
+
+@script
+def crashes(start: p.Start) -> Script:
+    """Ends its host by a hash that overflows the stack that the tests allow."""
+    event = yield [call("a", "echo", value=1)]
+    nested: tuple[Any, ...] = ()
+    for _ in range(200_000):
+        nested = (nested,)
+    yield [finish([value_of(event), hash(nested)])]
+
+
+@script
+def crashes_at_once(start: p.Start) -> Script:
+    nested: tuple[Any, ...] = ()
+    for _ in range(200_000):
+        nested = (nested,)
+    yield [finish(hash(nested))]
+
+
+@script
+def computes(start: p.Start) -> Script:
+    """Takes as much CPU time as its inputs say."""
+    event = yield [call("a", "echo", value=1)]
+    end = time.process_time() + inputs(start)["seconds"]
+    while time.process_time() < end:
+        pass
+    event = yield [call("b", "echo", value="computed")]
+    yield [finish(value_of(event))]

@@ -6,10 +6,12 @@ itself. What always holds: an evaluator gets the same messages in the same order
 nothing here adds to the run's history except the signal about a death, which comes from outside the workflow
 and is therefore recorded before anything depends on it. This module knows no graphs and no orchestration.
 
-A death goes like this: the event kills its host twice, `EvaluatorDied` is raised, the worker signals the run
-and the workflow task fails. The server repeats the task; now the signal stands in history before anything
-that follows the event, so that the workflow parks instead of delivering it, in this attempt and in every
-later replay.
+A death goes like this: the event kills its host twice, `EvaluatorDied` is raised, the worker signals the run and the
+workflow task fails. The server repeats the task; now the signal stands in history before anything that follows the
+event, so that the workflow parks instead of delivering it, in this attempt and in every later replay. A first death
+that leaves no time for a second try is signalled too, as one that is not fatal: a signal makes the repeated task a
+new one for the server, while the SDK lets a task that fails a second time in a row run into its timeout of ten
+seconds.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ _REPORTED_WITHIN = 1.8
 
 
 class Death(BaseModel):
-    """The argument of the signal. `event` is `event_key` of the fatal one, `tries` how often it had been retried."""
+    """The argument of the signal. `event` is its `event_key`, `tries` how often a person had it tried again."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,6 +46,7 @@ class Death(BaseModel):
     tries: int
     line: int
     reason: str
+    fatal: bool
 
 
 class Handle(Protocol):
@@ -131,7 +134,8 @@ class Evaluator:
 
     def learn(self, death: Death) -> None:
         """Takes the signal's word that an event is fatal."""
-        self._deaths[death.event] = death
+        if death.fatal:
+            self._deaths[death.event] = death
 
     def fatal(self, message: p.Start | p.Event) -> Death | None:
         """The death that this event is known to cause and that nobody has asked to risk again."""
@@ -152,11 +156,13 @@ class Evaluator:
         try:
             commands = self._pass(p.to_bytes([message]))
         except HostRestarted as restart:
-            if restart.charged and self._is_second(message):
-                self._report(message, restart.line, restart.reason, replaying, began)
+            if restart.charged and not replaying:
+                self._report(self._death(message, restart.line, restart.reason, self._is_second(message)), began)
             raise
-        except EvaluatorDied as death:
-            self._report(message, death.line, death.reason, replaying, began)
+        except EvaluatorDied as died:
+            # A replay reports nothing: its history already says how the event went.
+            if not replaying:
+                self._report(self._death(message, died.line, died.reason, fatal=True), began)
             raise
         self._hosts.restarts.pop((self._run_id, event_key(message)), None)
         return p.from_bytes(commands)
@@ -189,13 +195,15 @@ class Evaluator:
         count = self._hosts.restarts[place] = self._hosts.restarts.get(place, 0) + 1
         return count > 1
 
-    def _report(self, message: p.Start | p.Event, line: int, reason: str, replaying: bool, began: float) -> None:
-        """Signals the run. A replay reports nothing: its history already says how the event went."""
-        hosts = self._hosts
-        if replaying or hosts.send_death is None or hosts.loop is None:
-            return
+    def _death(self, message: p.Start | p.Event, line: int, reason: str, fatal: bool) -> Death:
         key = event_key(message)
-        death = Death(event=key, tries=self._tries.get(key, 0), line=line, reason=reason)
+        return Death(event=key, tries=self._tries.get(key, 0), line=line, reason=reason, fatal=fatal)
+
+    def _report(self, death: Death, began: float) -> None:
+        """Signals the run."""
+        hosts = self._hosts
+        if hosts.send_death is None or hosts.loop is None:
+            return
         sent: Future[None] = asyncio.run_coroutine_threadsafe(
             _awaited(hosts.send_death(self._workflow_id, self._run_id, death)), hosts.loop
         )

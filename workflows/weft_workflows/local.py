@@ -286,9 +286,7 @@ class _Driver:
         self._timers[command.timer] = self._clock.call_at(when, fire)
 
     def _start_step(self, command: p.CallTool) -> None:
-        step = LocalStep(
-            command.step, command.tool, json.loads(command.arguments), command.line, self._clock.elapsed()
-        )
+        step = LocalStep(command.step, command.tool, json.loads(command.arguments), command.line, self._clock.elapsed())
         self._steps[command.step] = step
         self._awaited.add(step.id)
         self._busy += 1
@@ -349,9 +347,7 @@ class _Driver:
             return
         step.outcome, step.error = "failed", error
         arguments = to_json(error.arguments)
-        self._put(
-            step.id, p.StepFailed(step.id, error.type, error.message, arguments, error.base_type, self.now())
-        )
+        self._put(step.id, p.StepFailed(step.id, error.type, error.message, arguments, error.base_type, self.now()))
 
     def _outcome(self) -> LocalRun:
         steps, stdout = list(self._steps.values()), "".join(self._stdout)

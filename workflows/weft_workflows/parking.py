@@ -3,12 +3,17 @@
 A parked step is neither failed nor lost: nothing is delivered to the machine for it until a decision arrives.
 The whole machine parks under the name `@machine` where delivering its next event would kill the evaluator
 again. Refusals are raised by `check` before anything is recorded; `take` never waits.
+
+What is parked also stands in the run's memo, for lists of runs. That is more than a service: it puts a command into
+the workflow task that parks. Without one a replay would join this task to the next, and a decision that came in the
+next would be handled before the step that it is about has parked.
 """
 
 from __future__ import annotations
 
 from typing import NoReturn
 
+from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from weft_workflows.failures import Failure
@@ -17,6 +22,7 @@ from weft_workflows.step_activities import Step
 
 #: The name under which a whole machine is parked.
 MACHINE = "@machine"
+_MAX_PUBLISHED = 20
 
 
 class Parking:
@@ -56,8 +62,9 @@ class Parking:
 
     def forget(self, step: str) -> None:
         """A step that the program has cancelled waits for nobody."""
-        self._parked.pop(step, None)
-        self._failures.pop(step, None)
+        if self._parked.pop(step, None) is not None:
+            del self._failures[step]
+            self._publish()
 
     def check(self, decision: Decision) -> None:
         """Refuses a decision that fits nothing, with a message for the person who made it."""
@@ -77,6 +84,7 @@ class Parking:
                 return None
             self._decided.add(decision.decision_id)
         del self._parked[decision.step]
+        self._publish()
         return self._failures.pop(decision.step)
 
     def commands(self, row: ParkedStep) -> list[str]:
@@ -88,6 +96,10 @@ class Parking:
     def _park(self, row: ParkedStep, failure: Failure) -> None:
         self._parked[row.step] = row
         self._failures[row.step] = failure
+        self._publish()
+
+    def _publish(self) -> None:
+        workflow.upsert_memo({"parked": list(self._parked)[:_MAX_PUBLISHED]})
 
     def _why_not(self, name: str) -> str:
         step = self._steps.get(name)

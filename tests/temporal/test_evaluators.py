@@ -1,0 +1,75 @@
+"""Programs that kill the process that evaluates them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+from weft_workflows.host.pool import HostLimits, HostPool
+from weft_workflows.messages import RunResult
+
+from tests.temporal.conftest import MACHINE, StartRun, eventually, worker_on
+from tests.temporal.test_parking import decide, parked, refusal
+
+pytestmark = pytest.mark.server
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(("script", "line"), [("crashes", 2), ("crashes_at_once", 1)])
+async def test_a_crash_parks_the_run_and_spares_its_neighbours(start_run: StartRun, script: str, line: int) -> None:
+    handle = await start_run(script)
+    neighbour = await start_run("parallel", count=20)
+    row = await eventually(lambda: parked(handle))
+    assert (row.step, row.reason, row.line) == ("@machine", "evaluator-died", line)
+    assert row.message == f"line {line} ended the process that evaluates it, twice: killed by SIGSEGV"
+    assert (await neighbour.result()).result == list(range(20))
+
+    assert await refusal(handle, step="@machine", action="skip") == "a program cannot be skipped: retry or fail"
+    await decide(handle, step="@machine", action="retry")
+    await eventually(lambda: parked(handle))
+    await decide(handle, step="@machine", action="fail")
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    result = RunResult.model_validate(caught.value.cause.details[0])
+    assert result.error is not None
+    assert (result.error.type, result.error.line) == ("EvaluatorDied", line)
+
+
+@pytest.fixture
+async def strict_pool() -> AsyncIterator[HostPool]:
+    pool = HostPool(size=1, limits=HostLimits(cpu_seconds=0.9), machine=MACHINE)
+    yield pool
+    pool.close()
+
+
+async def test_a_retry_goes_on_where_the_cause_is_gone(
+    client: Client, queue: str, strict_pool: HostPool, start_run: StartRun
+) -> None:
+    """The event is met again by a host with more time; what came before is not run again."""
+    handle = await start_run("computes", seconds=1.0)
+    async with worker_on(client, strict_pool, queue):
+        row = await eventually(lambda: parked(handle))
+        assert (row.line, row.reason) == (2, "evaluator-died")
+        assert "over 0.9 s of CPU" in row.message
+    patient_pool = HostPool(size=1, limits=HostLimits(cpu_seconds=1.8), machine=MACHINE)
+    try:
+        async with worker_on(client, patient_pool, queue):
+            await decide(handle, step="@machine", action="retry")
+            assert (await handle.result()).result == "computed"
+    finally:
+        patient_pool.close()
+
+
+async def test_machines_are_forgotten_and_rebuilt(client: Client, queue: str, start_run: StartRun) -> None:
+    """Without a cache each task builds the machine anew; none is left behind."""
+    pool = HostPool(size=1, machine=MACHINE)
+    try:
+        async with worker_on(client, pool, queue, max_cached_workflows=0, max_concurrent_workflow_task_polls=1):
+            handle = await start_run("parallel", count=12)
+            assert (await handle.result()).result == list(range(12))
+        assert [len(slot.members) for slot in pool._slots] == [0]
+    finally:
+        pool.close()
