@@ -20,6 +20,13 @@ _INSTALLED_PAGES = Path(__file__).parent / "pages"
 _CHECKOUT_PAGES = Path(__file__).parents[2] / "docs" / "codes"
 
 
+class UnknownCode(KeyError):
+    """There is no such code. The message names the closest ones."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 @dataclass(frozen=True)
 class Texts:
     """A code's texts with their values filled in."""
@@ -65,14 +72,14 @@ CODES: dict[str, Code] = {slug: Code(slug, **texts) for slug, texts in TABLE.ite
 
 
 def code_of(slug: str) -> Code:
-    """The code of that slug. Raises KeyError, with the closest slugs, for an unknown one."""
+    """The code of that slug. Raises UnknownCode for an unknown one."""
     if slug not in CODES:
-        raise KeyError(f"unknown diagnostic code {slug!r}{_closest(slug)}")
+        raise UnknownCode(f"unknown diagnostic code {slug!r}{_closest(slug)}")
     return CODES[slug]
 
 
 def explain(slug: str) -> str:
-    """The code's page as Markdown. Raises KeyError, with the closest slugs, for an unknown code."""
+    """The code's page as Markdown. Raises UnknownCode for an unknown code."""
     pages = _INSTALLED_PAGES if _INSTALLED_PAGES.is_dir() else _CHECKOUT_PAGES
     return (pages / f"{code_of(slug).slug}.md").read_text(encoding="utf-8")
 

@@ -108,7 +108,7 @@ class Reporter:
 
         `message`, `notes` and `help_text` replace the code's own. A compound statement is pointed at by its
         header. Of two errors about the very same name the first one stands: it knows why.
-        Raises KeyError for an unknown code, TypeError where a placeholder has no value.
+        Raises UnknownCode for an unknown code, TypeError where a placeholder has no value.
         """
         entry = code_of(code)
         texts = entry.texts(values, message=message, notes=notes, help_text=help_text)

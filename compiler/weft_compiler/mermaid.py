@@ -6,6 +6,7 @@ are cut so that a chart stays readable.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -33,6 +34,7 @@ from weft_compiler.phrases import describe, describe_handler
 from weft_compiler.tool_spec import ToolSpec
 
 _LABEL = 70
+_LIST = re.compile(r"^(\d*)([.)*+-])(?=\s)")
 _STYLES = (
     "classDef read fill:#e3f2fd,stroke:#1565c0,color:#0d2b45",
     "classDef idempotent fill:#fff8e1,stroke:#ef9f00,color:#4a3000",
@@ -194,6 +196,7 @@ def _label(node: Node) -> str:
 
 
 def _escape(label: str) -> str:
+    """The label as Mermaid takes it literally. What looks like a Markdown list would not be drawn at all."""
     for character, entity in (("#", "#35;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;"), ("`", "#96;")):
         label = label.replace(character, entity)
-    return label
+    return _LIST.sub(lambda match: f"{match[1]}#{ord(match[2])};", label)

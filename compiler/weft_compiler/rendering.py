@@ -25,6 +25,9 @@ _NO_WIDTH = ("Mn", "Me", "Cf")
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 #: SGR codes: of the severity, of the frame, of the first line, of secondary marks.
 _COLORS = {"error": "1;31", "warning": "1;33", "frame": "1;34", "title": "1", "help": "1;36", "note": "1;32"}
+#: Characters of a line that are shown, and how many of them before the marks.
+_MOST_COLUMNS = 200
+_BEFORE_MARKS = 60
 #: Lines of a span that are shown before the middle is left out.
 _MOST_LINES = 5
 
@@ -103,8 +106,18 @@ def _excerpt(span: Span, lines: Sequence[str], mark: str) -> Iterator[tuple[int,
         line = lines[number - 1]
         start = span.col if number == span.line else len(line) - len(line.lstrip())
         end = span.end_col if number == span.end_line else len(line.rstrip())
-        before, under = _width(_drawn(line[:start])), _width(_drawn(line[:end]))
-        yield number, _drawn(line), " " * before + mark * max(under - before, 1)
+        yield number, *_marked(line, start, end, mark)
+
+
+def _marked(line: str, start: int, end: int, mark: str) -> tuple[str, str]:
+    """The line as it is printed, and the marks under it; of a very long line, what is around the marks."""
+    if len(line) > _MOST_COLUMNS:
+        first = max(start - _BEFORE_MARKS, 0)
+        cut = line[first : first + _MOST_COLUMNS]
+        line = f"…{cut}…"
+        start, end = start - first + 1, min(end - first, len(cut)) + 1
+    before, under = _width(_drawn(line[:start])), _width(_drawn(line[:end]))
+    return _drawn(line), " " * before + mark * max(under - before, 1)
 
 
 def _drawn(line: str) -> str:

@@ -201,9 +201,14 @@ def _misfit(value: object, schema: Any, root: Mapping[str, Any]) -> str | None:
     if error is None:
         return None
     where = "".join(f"[{part!r}]" for part in error.absolute_path)
-    return f"{where}: {error.message}" if where else str(error.message)
+    return _cut(f"{where}: {error.message}" if where else str(error.message))
 
 
 def _short(schema: object) -> str:
-    text = json.dumps(schema, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return _cut(json.dumps(schema, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
+    """The text in one line of a bearable length: it may quote the whole value."""
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"

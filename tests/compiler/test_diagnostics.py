@@ -6,7 +6,7 @@ import ast
 import json
 
 import pytest
-from weft_compiler.codes import CODES, code_of, explain
+from weft_compiler.codes import CODES, UnknownCode, code_of, explain
 from weft_compiler.diagnostics import CompileFailed, Label, Reporter, header_of, render, span_of
 from weft_compiler.graph import Span
 
@@ -156,6 +156,16 @@ def test_marks_stand_under_their_text(line: str, col: int, end_col: int, shown: 
     assert [row.removeprefix("1 | ").removeprefix("  | ") for row in rendered[3:5]] == shown
 
 
+def test_very_long_lines_are_cut_around_the_marks() -> None:
+    line = f"x = [{'1, ' * 10_000}y]"
+    reporter = Reporter(line, "plan.py")
+    place = line.index("y")
+    reporter.report("syntax-error", span(1, place, place + 1), problem="invalid syntax")
+    text, marks = render(reporter.diagnostics, line, "full", file="plan.py").split("\n")[3:5]
+    assert len(text) < 250
+    assert text[marks.index("^")] == "y"
+
+
 def test_warnings_alone_do_not_fail() -> None:
     reporter = Reporter("x = 1\n", "plan.py")
     reporter.report("name-shadows-tool", span(1, 0, 1), name="x")
@@ -192,9 +202,9 @@ def test_a_missing_value_is_named() -> None:
 
 
 def test_unknown_codes_get_the_closest_ones() -> None:
-    with pytest.raises(KeyError, match="'unknown-nam'; the closest are unknown-name"):
+    with pytest.raises(UnknownCode, match="unknown diagnostic code 'unknown-nam'; the closest are unknown-name"):
         code_of("unknown-nam")
-    with pytest.raises(KeyError, match="all codes: ambiguous-coroutine"):
+    with pytest.raises(UnknownCode, match="all codes: ambiguous-coroutine"):
         explain("xyzzy")
 
 

@@ -162,6 +162,14 @@ def test_mermaid_labels_are_cut_and_escaped() -> None:
     assert '"' not in label
 
 
+def test_mermaid_labels_are_no_lists() -> None:
+    steps = [
+        Return(id=f"r{n}", span=at(1), value=None, title=title) for n, title in enumerate(["1. Go", "- Go", "1.5 x"])
+    ]
+    text = render_graph(module(*steps), "mermaid")
+    assert re.findall(r'\["(.*): return"\]', text) == ["1#46; Go", "#45; Go", "1.5 x"]
+
+
 def test_json_is_the_graph() -> None:
     text = render_graph(everything(), "json")
     assert json.loads(text)["entry"] == "<module>"

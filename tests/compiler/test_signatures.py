@@ -105,6 +105,11 @@ def test_open_signatures_take_all() -> None:
     assert [one.code for one in bind(ANY, "any_of(a=4)")] == ["missing-argument"]
 
 
+def test_large_values_are_not_quoted_whole() -> None:
+    (one,) = bind(FETCH, f"fetch({list(range(1_000))!r}, level='low')")
+    assert len(one.message) < 250
+
+
 def test_a_misspelt_keyword_is_put_right() -> None:
     (one,) = bind(FETCH, "fetch('é', lvel='low', limit=3, **more)")
     assert one.help == "did you mean `level`?"
