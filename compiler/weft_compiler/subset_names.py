@@ -135,16 +135,20 @@ _REFUSED_ATTRIBUTES: Final = frozenset(
 
 def check_names(tree: ast.Module, reporter: Reporter, tools: Collection[str]) -> None:
     """Reports the names, attributes and imports that no orchestration may use."""
-    checker = _NameChecker(reporter, tools, frozenset(_bound_names(tree)))
+    loads = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    checker = _NameChecker(reporter, tools, frozenset(_bound_names(tree)), frozenset(loads))
     for node in ast.walk(tree):
         checker.check(node)
 
 
 class _NameChecker:
-    def __init__(self, reporter: Reporter, tools: Collection[str], bound: frozenset[str]) -> None:
+    def __init__(
+        self, reporter: Reporter, tools: Collection[str], bound: frozenset[str], loaded: frozenset[str]
+    ) -> None:
         self.reporter = reporter
         self.tools = tools
         self.bound = bound
+        self.loaded = loaded
         #: Nodes that name something in a class body, where Python's own names are meant to stand.
         self.class_level: set[ast.AST] = set()
 
@@ -208,7 +212,8 @@ class _NameChecker:
     def _check_imported(self, alias: ast.alias, module: str) -> None:
         names = ALLOWED_MODULES[module]
         if alias.name == "*":
-            self.reporter.report("star-import", alias, module=module, example=", ".join(names[:2]))
+            used = [name for name in names if name in self.loaded] or names[:2]
+            self.reporter.report("star-import", alias, module=module, example=", ".join(used))
         elif alias.name not in names and f"{module}.{alias.name}" not in ALLOWED_MODULES:
             near = difflib.get_close_matches(alias.name, names, n=1, cutoff=0.75)
             self.reporter.report(

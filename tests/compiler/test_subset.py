@@ -152,6 +152,8 @@ def test_a_tool_may_have_the_name_of_a_builtin() -> None:
         ("import jsn", "did you mean `json`?"),
         ("import antigravity", "do this part in a tool and call the tool here"),
         ("from tools import get_user", "leave this line out: tools are there without an import"),
+        ("from math import *\nprint(sqrt(pi))", "name what you use: `from math import pi, sqrt`"),
+        ("from math import *", "name what you use: `from math import acos, acosh`"),
         ("from json import loadss", "did you mean `loads`?"),
         ("from json import encoder", "do this part in a tool and call the tool here"),
         ("input()", "make it an input of the run: a parameter of the entry function"),
