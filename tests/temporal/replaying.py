@@ -1,0 +1,28 @@
+"""Replays histories from files: `python -m tests.temporal.replaying MACHINE FILE…`; fails where one does not fit."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+from weft_workflows import evaluators
+from weft_workflows.host.pool import HostPool
+from weft_workflows.run_workflow import RunWorkflow
+
+
+async def main(machine: str, files: list[str]) -> None:
+    pool = HostPool(size=1, machine=machine)
+    evaluators.install(pool)
+    replayer = Replayer(workflows=[RunWorkflow], data_converter=pydantic_data_converter)
+    for file in files:
+        await replayer.replay_workflow(WorkflowHistory.from_json(Path(file).stem, Path(file).read_text()))
+        print("replayed", Path(file).stem)
+    pool.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2:]))
