@@ -120,11 +120,14 @@ def test_too_much_cpu_restarts_the_host_and_the_second_time_is_fatal() -> None:
             handle.deliver(b"5:spin:20")
         assert json.loads(neighbour.deliver(b"2:say:")) == [2, ""]
 
-        # Temporal would answer the failed task with a new instance of the workflow: another handle, the same history.
+        # Temporal would answer the failed task with a new instance of the workflow: another handle, the same history,
+        # the same event but for the time that it holds.
         handle.close()
         again, _ = pool.start("run", b"1:say:")
         with pytest.raises(EvaluatorDied, match=r"line 5: over 0.3 s of CPU"):
-            again.deliver(b"5:spin:20")
+            again.deliver(b"5:spin:21")
+        with pytest.raises(EvaluatorDied, match=r"line 5: over 0.3 s of CPU"):
+            again.deliver(b"5:spin:22")
         assert json.loads(again.deliver(b"6:spin:0.05")) == [2, None]
     finally:
         pool.close()

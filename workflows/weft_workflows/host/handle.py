@@ -83,18 +83,20 @@ class Handle:
         if not self._forget.alive:
             raise ValueError(f"the machine of run {self.key} is closed")
         charges = self._pool.charges
-        charges.check(self.key, op, self._delivered, body)
-        place = self._delivered
+        place = Place(op, self._delivered)
+        charges.check(self.key, place, body)
         began = time.monotonic()
         patience = _PATIENCE
         while True:
             try:
                 reply = self._attempt(op, body)
             except HostDied as died:
-                self._account(died.death, Place.of(op, place, body), began, patience)
+                if died.death.machine == self._machine:
+                    charges.charge(self.key, place, body, died.death)
+                self._give_up_late(died.death, began, patience)
                 patience -= 1
             else:
-                charges.survived(self.key, op, place, body)
+                charges.survived(self.key, place)
                 return reply
 
     def _attempt(self, op: Op, body: bytes) -> bytes:
@@ -131,10 +133,8 @@ class Handle:
         self._living_in = process
         return reply
 
-    def _account(self, death: Death, place: Place, began: float, patience: int) -> None:
-        """Charges the run if it was being executed. Returns where the call may go on, else raises."""
-        if death.machine == self._machine:
-            self._pool.charges.charge(self.key, place, death)
+    def _give_up_late(self, death: Death, began: float, patience: int) -> None:
+        """Raises HostRestarted where the call has no time left to try again in."""
         if patience == 0 or time.monotonic() - began > self._pool.limits.cpu_seconds / 3:
             at = f" at line {death.line}" if death.line else ""
             raise HostRestarted(
