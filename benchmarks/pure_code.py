@@ -1,0 +1,112 @@
+"""What the sandbox costs: six pure programs under plain CPython and guarded, at module level and within a function.
+
+Run it with the project's Python. It prints one line for each program (seconds, and the factor between the two) and the geometric mean.
+At module level the guarded form is the one that the machine runs: the statements as the body of a function.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from weft_compiler.plan import Limits
+
+from weft_workflows.sandbox.environment import new_globals
+from weft_workflows.sandbox.guard import guard
+from weft_workflows.sandbox.meter import Meter
+
+PROGRAMS = {
+    "integer loop of a million": """
+total = 0
+for i in range(1_000_000):
+    if i % 3 == 0:
+        total += i * i % 7
+""",
+    "sum over a generator of 200,000": """
+records = [{"amount": i, "ok": i % 3} for i in range(200_000)]
+total = sum(r["amount"] for r in records if r["ok"])
+""",
+    "filter and build 200,000 dicts": """
+out = []
+for i in range(200_000):
+    r = {"id": i, "amount": i * 0.5}
+    if r["amount"] > 100:
+        out.append({"id": r["id"], "double": r["amount"] * 2})
+""",
+    "100,000 formatted strings joined": """
+names = ["ann", "bob", "cy"]
+text = "\\n".join(f"{i}: {names[i % 3]} {i / 7:.2f}" for i in range(100_000))
+""",
+    "sort of 200,000 by a key of two parts": """
+records = [{"group": i * 7919 % 101, "value": -i} for i in range(200_000)]
+ordered = sorted(records, key=lambda r: (r["group"], r["value"]))
+""",
+    "nested comprehension of 600 by 600": """
+table = [[row * column for column in range(600)] for row in range(600)]
+total = sum(sum(row) for row in table)
+""",
+}
+
+
+class Services:
+    """The least that the sandbox needs of a machine."""
+
+    def __init__(self) -> None:
+        self.meter = Meter(Limits())
+        self.random = random.Random(1)
+
+    def now(self) -> float:
+        return 0.0
+
+    def write(self, text: str) -> None:
+        print(text, end="")
+
+    def module(self, name: str) -> Any | None:
+        return None
+
+
+def _indented(source: str) -> str:
+    return "def main():\n" + "".join(f"    {line}\n" for line in source.strip().splitlines())
+
+
+def plain(source: str) -> float:
+    code = compile(source, "<plain>", "exec")
+    return _best(lambda: exec(code, {}))
+
+
+def guarded(source: str) -> float:
+    code = compile(guard(ast.parse(source)), "<guarded>", "exec")
+
+    def once() -> None:
+        services = Services()
+        exec(code, new_globals(services))
+
+    return _best(once)
+
+
+def _best(action: Callable[[], None], rounds: int = 5) -> float:
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def main() -> None:
+    factors = []
+    for name, source in PROGRAMS.items():
+        within = _indented(source) + "main()\n"
+        for where, before, after in (("module", source, within), ("function", within, within)):
+            slow, fast = guarded(after), plain(before)
+            factors.append(slow / fast)
+            print(f"{name:40} {where:9} {fast:8.3f} s {slow:8.3f} s  x{slow / fast:.2f}")
+    print(f"geometric mean x{math.exp(sum(map(math.log, factors)) / len(factors)):.2f}, worst x{max(factors):.2f}")
+
+
+if __name__ == "__main__":
+    main()
