@@ -19,7 +19,8 @@ from weft_worker.problems import CommandFailed, failed
 
 if TYPE_CHECKING:
     from temporalio.client import Client
-    from temporalio.runtime import Runtime
+
+    from weft_worker.settings import Settings
 
 _CONNECT_TIMEOUT = 5.0
 #: The server's own default of one day would delete the history of runs that people come back to.
@@ -73,30 +74,31 @@ class Connection:
         return self.ui and f"{self.ui}/namespaces/{self.client.namespace}/workflows/{quote(run_id, safe='')}"
 
 
-async def connect(target: Target, *, ui_url: str | None = None, runtime: Runtime | None = None) -> Connection:
+async def connect(target: Target, settings: Settings) -> Connection:
     """Connect within a few seconds. Raises CommandFailed with one line that says what to do."""
     if target.lease is None:
         config = _configured() | ({"target_host": target.address} if target.address else {})
-        client = await _client(config, runtime)
-        return Connection(client, ui_url or _ui_of(config["target_host"]))
+        return Connection(await _client(config, settings), settings.ui_url or _ui_of(config["target_host"]))
     try:
         server = await asyncio.to_thread(target.lease.wait)
     except EmbeddedServerError as error:
         raise failed(str(error), type_="ServerError") from None
-    client = await _client({"target_host": server.address}, runtime)
+    client = await _client({"target_host": server.address}, settings)
     await _keep_history(client)
     return Connection(client, server.ui_url)
 
 
-async def _client(config: dict[str, Any], runtime: Runtime | None) -> Client:
+async def _client(config: dict[str, Any], settings: Settings) -> Client:
     from temporalio.client import Client
     from temporalio.contrib.pydantic import pydantic_data_converter
 
+    from weft_worker.logs import open_runtime
+
+    runtime = open_runtime(settings.log_level)
     address = config["target_host"]
     try:
-        return await asyncio.wait_for(
-            Client.connect(**config, data_converter=pydantic_data_converter, runtime=runtime), _CONNECT_TIMEOUT
-        )
+        async with asyncio.timeout(_CONNECT_TIMEOUT):
+            return await Client.connect(**config, data_converter=pydantic_data_converter, runtime=runtime)
     except TimeoutError:
         raise _no_server(address, f"no answer in {_CONNECT_TIMEOUT:.0f} s") from None
     except (RuntimeError, ValueError) as error:

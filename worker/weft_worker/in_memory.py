@@ -41,7 +41,7 @@ async def run_prepared(prepared: Prepared, *, run_id: str, attempts: int | None 
 def outcome_of(run: LocalRun, run_id: str) -> Outcome:
     """How a run in memory ended."""
     said = run.error
-    error = said and OutcomeError(said.type, said.message, said.line, said.step, said.traceback)
+    error = None if said is None else OutcomeError(said.type, said.message, said.line, said.step, said.traceback)
     done = sum(step.outcome == "completed" for step in run.steps)
     return Outcome(run_id, run.status, result=run.result, stdout=run.stdout, steps=done, error=error)
 

@@ -146,7 +146,8 @@ async def decide(connection: Connection, run_id: str, decision: Decision, *, pat
     """
     handle = connection.client.get_workflow_handle(run_id)
     try:
-        await asyncio.wait_for(handle.execute_update("decide", decision, id=decision.decision_id), patience)
+        async with asyncio.timeout(patience):
+            await handle.execute_update("decide", decision, id=decision.decision_id)
     except WorkflowUpdateFailedError as error:
         raise failed(str(error.cause or error), type_="RefusedDecision", run_id=run_id) from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
@@ -245,7 +246,9 @@ async def _await_parked(client: Client, run_id: str, stirred: asyncio.Event) -> 
     while True:
         stirred.clear()
         try:
-            await asyncio.wait_for(stirred.wait(), wait)
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the event.
+            async with asyncio.timeout(wait):
+                await stirred.wait()
             wait = _FIRST_LOOK
             continue
         except TimeoutError:

@@ -9,9 +9,8 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from weft_workflows.messages import DEFAULT_TASK_QUEUE
 
-
-class SettingsError(Exception):
-    """A `WEFT_…` variable has a value that cannot be; the message names each."""
+from weft_worker.outcome import USAGE
+from weft_worker.problems import CommandFailed, Problem
 
 
 class Settings(BaseSettings):
@@ -34,9 +33,11 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings of this process's environment. Raises SettingsError naming every bad variable."""
+    """The settings of this process's environment. Raises CommandFailed naming every bad variable."""
     try:
         return Settings()
     except ValidationError as error:
-        wrong = (f"WEFT_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
-        raise SettingsError("; ".join(wrong)) from None
+        wrong = [f"the environment variable WEFT_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        raise CommandFailed(
+            [Problem("settings", each) for each in wrong], exit_code=USAGE, type_="UsageError"
+        ) from None

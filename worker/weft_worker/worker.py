@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Literal, NoReturn
 
@@ -20,6 +21,7 @@ from weft_activities.invoke import activity_for
 from weft_workflows import evaluators
 from weft_workflows.run_workflow import RunWorkflow
 
+from weft_worker.hosts import open_hosts
 from weft_worker.settings import Settings
 
 Role = Literal["all", "workflows", "activities"]
@@ -29,22 +31,6 @@ Role = Literal["all", "workflows", "activities"]
 _STICKY_TIMEOUT = timedelta(seconds=1)
 #: Steps report every 5 s (`weft_activities.activity`); the SDK would hold reports back for up to a minute.
 _HEARTBEAT_THROTTLE = timedelta(seconds=5)
-
-
-def open_hosts(settings: Settings) -> Any:
-    """The pool of host processes; starts them in the background.
-
-    On Windows, which has no such processes, machines live in the worker itself: only the sandbox confines
-    them there.
-    """
-    from weft_workflows.host.pool import HostPool
-
-    try:
-        return HostPool(settings.hosts)
-    except OSError:
-        from weft_worker.hosts_in_process import InProcessHosts
-
-        return InProcessHosts()
 
 
 class Workers:
@@ -68,7 +54,7 @@ class Workers:
         queues = _activities_by_queue(catalog, task_queue) if role != "workflows" else {}
         if role != "activities":
             if hosts is None:
-                hosts = self._hosts = open_hosts(settings)
+                hosts = self._hosts = open_hosts(settings.hosts)
             evaluators.install(hosts, evaluators.signals_through(client))
             workflows.append(RunWorkflow)
             queues.setdefault(task_queue, [])
@@ -103,6 +89,8 @@ class Workers:
         return Worker(
             self._client,
             task_queue=queue,
+            # Else the SDK hashes every loaded module, which takes half a second.
+            build_id=f"weft-{version('weft')}",
             workflows=workflows,
             activities=activities,
             max_concurrent_activities=self._settings.max_steps,

@@ -46,7 +46,7 @@ async def _connect(target: Target) -> Connection:
     from weft_worker.connect import connect
     from weft_worker.settings import load_settings
 
-    return await connect(target, ui_url=load_settings().ui_url)
+    return await connect(target, load_settings())
 
 
 async def _list(target: Target, limit: int) -> list[dict[str, Any]]:

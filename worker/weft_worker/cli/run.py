@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -47,12 +47,17 @@ def run_here(
     as_json: bool,
 ) -> int:
     """Compile, start, wait, print. Returns the exit code."""
-    # The server boots while this process imports and compiles.
+    # The server and a host boot while this process imports and compiles.
     with open_target(address, state_dir) as target:
-        from weft_worker.prepare import prepare
+        from weft_worker.hosts import open_hosts
+        from weft_worker.settings import load_settings
 
-        prepared = prepare(plan_file, tools, inputs=inputs, color=sys.stderr.isatty())
-        outcome = asyncio.run(_run(prepared, target, run_id, attempts))
+        settings = load_settings()
+        with closing(open_hosts(settings.hosts)) as hosts:
+            from weft_worker.prepare import prepare
+
+            prepared = prepare(plan_file, tools, inputs=inputs, color=sys.stderr.isatty())
+            outcome = asyncio.run(_run(prepared, target, run_id, attempts, settings, hosts))
         explain_waiting(outcome, state_dir, address)
     return print_outcome(outcome, as_json=as_json)
 
@@ -82,7 +87,7 @@ async def go_on(
     from weft_worker.settings import load_settings
 
     settings = load_settings()
-    connection = await connect(target, ui_url=settings.ui_url)
+    connection = await connect(target, settings)
     history = await read_history(connection, run_id)
     if history.end is not None and before is None:
         return outcome_of(history, connection, run_id)
@@ -90,29 +95,23 @@ async def go_on(
     return await _wait(connection, run_id, history.task_queue, catalog, settings, target, before=before)
 
 
-async def _run(prepared: Prepared, target: Target, run_id: str | None, attempts: int | None) -> Outcome:
-    from weft_worker.settings import load_settings
-    from weft_worker.worker import open_hosts
+async def _run(
+    prepared: Prepared, target: Target, run_id: str | None, attempts: int | None, settings: Settings, hosts: Any
+) -> Outcome:
+    from weft_activities.catalog import Catalog
+    from weft_workflows.messages import RunOptions
 
-    settings = load_settings()
-    hosts = open_hosts(settings)
-    try:
-        from weft_activities.catalog import Catalog
-        from weft_workflows.messages import RunOptions
+    from weft_worker.connect import connect
+    from weft_worker.runs import new_run_id, start_run
 
-        from weft_worker.connect import connect
-        from weft_worker.runs import new_run_id, start_run
-
-        connection = await connect(target, ui_url=settings.ui_url)
-        run_id = run_id or new_run_id(prepared.plan.file)
-        # A queue of its own: another `weft run` at the same server may not have this run's tools.
-        queue = f"{settings.task_queue}:{run_id}"
-        options = RunOptions(attempts=attempts, tool_sources=prepared.tool_sources)
-        await start_run(connection, prepared.plan, prepared.inputs, run_id=run_id, task_queue=queue, options=options)
-        catalog = prepared.catalog or Catalog()
-        return await _wait(connection, run_id, queue, catalog, settings, target, hosts=hosts)
-    finally:
-        await asyncio.to_thread(hosts.close)
+    connection = await connect(target, settings)
+    run_id = run_id or new_run_id(prepared.plan.file)
+    # A queue of its own: another `weft run` at the same server may not have this run's tools.
+    queue = f"{settings.task_queue}:{run_id}"
+    options = RunOptions(attempts=attempts, tool_sources=prepared.tool_sources)
+    await start_run(connection, prepared.plan, prepared.inputs, run_id=run_id, task_queue=queue, options=options)
+    catalog = prepared.catalog or Catalog()
+    return await _wait(connection, run_id, queue, catalog, settings, target, hosts=hosts)
 
 
 async def _wait(

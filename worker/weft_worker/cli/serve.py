@@ -92,7 +92,7 @@ async def _work(target: Target, catalog: Any, role: Role) -> int:
     from weft_worker.worker import Workers
 
     settings = load_settings()
-    connection = await connect(target, ui_url=settings.ui_url)
+    connection = await connect(target, settings)
     workers = Workers(
         connection.client,
         task_queue=settings.task_queue,
@@ -118,7 +118,7 @@ async def _submit(prepared: Prepared, target: Target, run_id: str | None, attemp
     from weft_worker.settings import load_settings
 
     settings = load_settings()
-    connection = await connect(target, ui_url=settings.ui_url)
+    connection = await connect(target, settings)
     run_id = run_id or new_run_id(prepared.plan.file)
     options = RunOptions(attempts=attempts, tool_sources=prepared.tool_sources)
     await start_run(

@@ -77,7 +77,7 @@ async def _decide(run_id: str, decision: Decision, tools: list[str], target: Tar
     from weft_worker.settings import load_settings
 
     settings = load_settings()
-    connection = await connect(target, ui_url=settings.ui_url)
+    connection = await connect(target, settings)
     history = await read_history(connection, run_id)
 
     async def say_it(open_connection: Connection) -> None:
@@ -97,9 +97,10 @@ async def _cancel(run_id: str, target: Target) -> Outcome:
     from weft_worker.settings import load_settings
 
     settings = load_settings()
-    connection = await connect(target, ui_url=settings.ui_url)
+    connection = await connect(target, settings)
     await cancel(connection, run_id)
     try:
-        return await asyncio.wait_for(watch(connection, run_id, Watcher()), _CANCEL_PATIENCE)
+        async with asyncio.timeout(_CANCEL_PATIENCE):
+            return await watch(connection, run_id, Watcher())
     except TimeoutError:
         return Outcome(run_id, "running", ui_url=connection.run_url(run_id))
