@@ -63,8 +63,8 @@ def _emit_waiting_call(b: Builder, node: ast.Call, target: str | None) -> None:
     value = expressions.lower_operands(b, node)
     b.flush()
     if node in b.unit.effects.runs:
-        where = b.place("run", [node], [value], target)
         callees = tuple(b.sources_of(node))
+        where = b.place(callees[0] if len(callees) == 1 and callees[0] != "*" else "run", [node], [value], target)
         b.emit(graph.Scope(scope="run", callees=callees, value=b.expression(value), target=target, **where))
     elif node in b.unit.effects.inline:
         names = b.callees_of(node)

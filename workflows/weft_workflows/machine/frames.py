@@ -1,0 +1,95 @@
+"""Frames: what stands on a task's stack, and the loop that runs it.
+
+A frame is resumed with the outcome of what it waited for, and answers with an `Outcome`: wait for something, let others
+run first, or done. It raises to fail. A frame's fields are all its state, so that a checkpoint can hold it.
+
+`drive` runs the stack of frames of one task until the task waits or ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from weft_workflows.machine.futures import Future, Task
+from weft_workflows.machine.values import Coroutine
+from weft_workflows.sandbox.meter import LimitExceeded
+
+if TYPE_CHECKING:
+    from weft_workflows.machine.program import Program
+
+
+class Outcome(NamedTuple):
+    """What a frame wants: `wait` for the awaitable `value`, `yield` to the queue, or `done` with the result `value`."""
+
+    kind: Literal["wait", "yield", "done"]
+    value: Any = None
+
+
+class Frame:
+    """One activation on a task's stack."""
+
+    __slots__ = ()
+
+    def resume(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        """Goes on with the result, or the error, of what the frame waited for."""
+        raise NotImplementedError
+
+    def position(self) -> str:
+        """The frame's part of the call path; empty if it adds nothing."""
+        return ""
+
+    def line(self) -> int:
+        """The source line where the frame stands; 0 if it has none."""
+        return 0
+
+
+def drive(program: Program, task: Task, finished: Future | None, error: BaseException | None) -> None:
+    """Runs the task until it waits or ends. `finished` is what it waited for."""
+    value = finished.value if finished is not None and error is None else None
+    frames = task.frames
+    if not frames:
+        frames.append(task.coroutine.take())
+    while frames:
+        try:
+            outcome = frames[-1].resume(program, task, value, error)
+        except LimitExceeded:
+            raise
+        except BaseException as raised:
+            frames.pop()
+            value, error = None, raised
+            continue
+        value, error = None, None
+        if outcome.kind == "done":
+            frames.pop()
+            value = outcome.value
+        elif outcome.kind == "yield":
+            task.yield_once()
+            return
+        else:
+            try:
+                future = _begin_waiting(program, task, outcome.value)
+                if future is not None and not future.done():
+                    task.wait_for(future)
+                    return
+                value = None if future is None else future.result()
+            except LimitExceeded:
+                raise
+            except BaseException as raised:
+                error = raised
+    if error is None:
+        task.complete(value)
+    else:
+        task.fail(error)
+
+
+def _begin_waiting(program: Program, task: Task, awaitable: Any) -> Future | None:
+    """Puts a coroutine's frame on the stack, or gives the future to wait for."""
+    if isinstance(awaitable, Coroutine):
+        program.check_depth(task)
+        task.frames.append(awaitable.take())
+        return None
+    if awaitable is task:
+        raise RuntimeError(f"Task cannot await on itself: {task!r}")
+    if isinstance(awaitable, Future):
+        return awaitable
+    raise TypeError(f"object {type(awaitable).__name__} can't be used in 'await' expression")

@@ -1,0 +1,300 @@
+"""Compiles the pure code of a graph to native functions.
+
+Each piece of code becomes a function `(locals, temporaries) -> signal` of two dictionaries, closed over the cells of the
+variables that inner functions capture. Locals are fast locals inside it: loaded at the start where they are bound,
+written back at the end even when the code raises. A signal is None, `("return", value)`, `"break"` or `"continue"`.
+
+Names of our own begin with `__weft_`; the sandbox leaves them alone and the compiler refuses them in orchestrations.
+"""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from weft_compiler.code import parse_code
+from weft_compiler.graph import Code, Function
+from weft_compiler.resolve import resolve
+
+from weft_workflows.sandbox.guard import guard
+
+_LOCALS = "__weft_f"
+_TEMPORARIES = "__weft_t"
+_FACTORY = "__weft_factory"
+_BLOCK = "__weft_block"
+#: Names that the machine supplies to native code.
+MAKE_FUNCTION = "__weft_function"
+INVOKE = "__weft_invoke"
+MISSING = "__weft_missing"
+UNBOUND = "__weft_unbound"
+
+Form = Literal["statements", "value", "test", "invoke", "raise"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NativeCode:
+    """A compiled block. `code.co_freevars` names the cells that it needs."""
+
+    code: types.CodeType
+
+    def bind(self, namespace: dict[str, Any], cells: dict[str, types.CellType]) -> types.FunctionType:
+        closure = tuple(cells[name] for name in self.code.co_freevars)
+        return types.FunctionType(self.code, namespace, self.code.co_name, None, closure)
+
+
+def compile_native(code: Code | tuple[Code, ...], form: Form, function: Function, unit: UnitNames) -> NativeCode:
+    """The native form of a node's code.
+
+    `statements` runs them; `value` returns the expression's value; `test` its truth; `invoke` makes the frame of the call
+    that the expression is; `raise` raises the first code's value, from the second's if there are two.
+    """
+    body = _body(code, form, unit)
+    return NativeCode(_compile(_block(body, function), function, unit.file))
+
+
+@dataclass(frozen=True)
+class UnitNames:
+    """What compiling needs to know of the whole graph."""
+
+    file: str
+    functions: dict[str, Function]
+
+
+# -- from code to statements -------------------------------------------------------------------------------------------
+
+
+def _body(code: Code | tuple[Code, ...], form: Form, unit: UnitNames) -> list[ast.stmt]:
+    if form == "raise":
+        assert isinstance(code, tuple)
+        return [_raise([_expression(c) for c in code])]
+    assert isinstance(code, Code)
+    if form == "statements":
+        tree = parse_code(code)
+        assert isinstance(tree, ast.Module)
+        _fill_stubs(tree, code.functions, unit)
+        return [_Exits().visit(statement) for statement in tree.body]
+    value = _expression(code)
+    if form == "test":
+        value = _at(ast.IfExp(value, ast.Constant(True), ast.Constant(False)), value)
+    elif form == "invoke":
+        assert isinstance(value, ast.Call)
+        invoke = ast.Name(INVOKE, ast.Load())
+        value = _at(ast.Call(invoke, [value.func, *value.args], value.keywords), value)
+    return [_at(ast.Return(value), value)]
+
+
+def _expression(code: Code) -> ast.expr:
+    tree = parse_code(code, "eval")
+    assert isinstance(tree, ast.Expression)
+    return tree.body
+
+
+def _raise(values: list[ast.expr]) -> ast.stmt:
+    if not values:
+        return _at(ast.Raise(None, None), None)
+    return _at(ast.Raise(values[0], values[1] if len(values) > 1 else None), values[0])
+
+
+class _Exits(ast.NodeTransformer):
+    """Turns the ways out of the block into signals."""
+
+    def __init__(self) -> None:
+        self._loops = 0
+
+    def visit_Return(self, node: ast.Return) -> ast.stmt:
+        value = node.value if node.value is not None else _at(ast.Constant(None), node)
+        return _at(ast.Return(ast.Tuple([ast.Constant("return"), value], ast.Load())), node)
+
+    def visit_Break(self, node: ast.Break) -> ast.stmt:
+        return node if self._loops else _at(ast.Return(ast.Constant("break")), node)
+
+    def visit_Continue(self, node: ast.Continue) -> ast.stmt:
+        return node if self._loops else _at(ast.Return(ast.Constant("continue")), node)
+
+    def _visit_loop(self, node: Any) -> Any:
+        self._loops += 1
+        node.body = [self.visit(s) for s in node.body]
+        self._loops -= 1
+        node.orelse = [self.visit(s) for s in node.orelse]
+        return node
+
+    visit_For = visit_While = visit_AsyncFor = _visit_loop
+
+    def _leave(self, node: Any) -> Any:
+        return node
+
+    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = visit_ClassDef = _leave
+
+
+# -- functions that the machine runs -----------------------------------------------------------------------------------
+
+
+def _fill_stubs(tree: ast.Module, functions: tuple[str, ...], unit: UnitNames) -> None:
+    """Gives each `def f(…): ...` of a machine function the body of its binder.
+
+    A binder returns its bound arguments by name; it mentions the captured variables, so that its closure holds them.
+    """
+    keys = iter(functions)
+    for node in list(ast.walk(tree)):
+        for name, value in ast.iter_fields(node):
+            if isinstance(value, list):
+                setattr(node, name, [_as_binder(v, keys, unit) if _is_stub(v) else v for v in value])
+
+
+def _is_stub(node: object) -> bool:
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or len(node.body) != 1:
+        return False
+    only = node.body[0]
+    return isinstance(only, ast.Expr) and isinstance(only.value, ast.Constant) and only.value.value is ...
+
+
+def _as_binder(node: ast.FunctionDef | ast.AsyncFunctionDef, keys: Iterable[str], unit: UnitNames) -> ast.stmt:
+    key = next(iter(keys))
+    function = unit.functions[key]
+    names = [ast.Constant(name) for name in function.parameters]
+    values = [ast.Name(name, ast.Load()) for name in function.parameters]
+    bound = ast.Return(ast.Dict(list(names), list(values)))
+    captured = ast.Expr(ast.Tuple([ast.Name(name, ast.Load()) for name in function.frees], ast.Load()))
+    make = ast.Call(ast.Name(MAKE_FUNCTION, ast.Load()), [ast.Constant(key)], [])
+    binder = _function(node.name, node.args, [bound, captured])
+    binder.decorator_list = [*node.decorator_list, make]
+    return _at(binder, node)
+
+
+# -- the block around ----------------------------------------------------------------------------------------------------
+
+
+def _block(body: list[ast.stmt], function: Function) -> ast.Module:
+    """`def factory(cells): def block(locals, temporaries): …` around the code."""
+    loads, stores = _names(body)
+    captured = sorted((set(function.cells) | set(function.frees)) & (loads | stores))
+    local = set(function.locals)
+    own = {name for name in loads | stores if name.startswith("__weft_") and name not in _SUPPLIED}
+    declared = _declarations(stores, captured, local | own)
+    loading = [*_loads(_LOCALS, sorted(loads & local)), *_load_temporaries(sorted(loads & own))]
+    storing = [*_stores(_LOCALS, sorted(stores & local)), *_stores(_TEMPORARIES, sorted(stores & own))]
+    if storing:
+        body = [ast.Try(body=body, handlers=[], orelse=[], finalbody=storing)]
+    block = _function(_BLOCK, _parameters([_LOCALS, _TEMPORARIES]), [*declared, *loading, *body])
+    factory = _function(_FACTORY, _parameters(captured), [block, ast.Return(ast.Name(_BLOCK, ast.Load()))])
+    module = ast.Module([factory], [])
+    _locate(module, body)
+    return module
+
+
+_SUPPLIED = frozenset(
+    {MAKE_FUNCTION, INVOKE, MISSING, UNBOUND, "__weft_format", "__weft_str", "__weft_repr", "__weft_ascii"}
+)
+
+
+def _names(body: list[ast.stmt]) -> tuple[set[str], set[str]]:
+    """The names that the code takes from around it, and those that it binds there."""
+    found = resolve(ast.Module(body, []))
+    loads = {name for scope in found.scopes.values() for name in scope.uses if found.owner(scope, name) is None}
+    loads |= {name for scope in found.scopes.values() for name in scope.declared_nonlocal}
+    return loads, set(found.module.bindings)
+
+
+def _declarations(stores: set[str], captured: list[str], own: set[str]) -> list[ast.stmt]:
+    nonlocals = [name for name in captured if name in stores]
+    globals_ = sorted(stores - own - set(captured))
+    found: list[ast.stmt] = []
+    if nonlocals:
+        found.append(ast.Nonlocal(nonlocals))
+    if globals_:
+        found.append(ast.Global(globals_))
+    return found
+
+
+def _loads(source: str, names: list[str]) -> list[ast.stmt]:
+    """`try: x = locals["x"]` — a variable that is not bound yet stays unbound."""
+    return [
+        ast.Try(
+            body=[ast.Assign([ast.Name(name, ast.Store())], _item(source, name, ast.Load()))],
+            handlers=[ast.ExceptHandler(ast.Name(MISSING, ast.Load()), None, [ast.Pass()])],
+            orelse=[],
+            finalbody=[],
+        )
+        for name in names
+    ]
+
+
+def _load_temporaries(names: list[str]) -> list[ast.stmt]:
+    """A temporary that is read once leaves its dictionary with that."""
+    found: list[ast.stmt] = []
+    for name in names:
+        value: ast.expr = _item(_TEMPORARIES, name, ast.Load())
+        if name.startswith("__weft_t"):
+            pop = ast.Attribute(ast.Name(_TEMPORARIES, ast.Load()), "pop", ast.Load())
+            value = ast.Call(pop, [ast.Constant(name)], [])
+        assign = ast.Assign([ast.Name(name, ast.Store())], value)
+        missing = ast.ExceptHandler(ast.Name(MISSING, ast.Load()), None, [ast.Pass()])
+        found.append(ast.Try(body=[assign], handlers=[missing], orelse=[], finalbody=[]))
+    return found
+
+
+def _stores(target: str, names: list[str]) -> list[ast.stmt]:
+    """`locals["x"] = x`, or its removal where the code left `x` unbound."""
+    found: list[ast.stmt] = []
+    for name in names:
+        pop = ast.Attribute(ast.Name(target, ast.Load()), "pop", ast.Load())
+        gone = ast.Expr(ast.Call(pop, [ast.Constant(name), ast.Constant(None)], []))
+        found.append(
+            ast.Try(
+                body=[ast.Assign([_item(target, name, ast.Store())], ast.Name(name, ast.Load()))],
+                handlers=[ast.ExceptHandler(ast.Name(UNBOUND, ast.Load()), None, [gone])],
+                orelse=[],
+                finalbody=[],
+            )
+        )
+    return found
+
+
+def _item(source: str, name: str, context: ast.expr_context) -> ast.Subscript:
+    return ast.Subscript(ast.Name(source, ast.Load()), ast.Constant(name), context)
+
+
+def _parameters(names: list[str]) -> ast.arguments:
+    return ast.arguments(posonlyargs=[], args=[ast.arg(n) for n in names], kwonlyargs=[], kw_defaults=[], defaults=[])
+
+
+def _function(name: str, arguments: ast.arguments, body: list[ast.stmt]) -> ast.FunctionDef:
+    function = ast.FunctionDef(name, arguments, body, [], None, None)
+    if "type_params" in ast.FunctionDef._fields:
+        function.type_params = []  # type: ignore[attr-defined, unused-ignore]
+    return function
+
+
+_N = TypeVar("_N", bound=ast.AST)
+
+
+def _at(node: _N, where: ast.AST | None) -> _N:
+    """The new tree on the line of `where`, wherever it has no line of its own."""
+    line = getattr(where, "lineno", 1)
+    place = ast.Pass(lineno=line, end_lineno=line, col_offset=0, end_col_offset=0)
+    for inner in ast.walk(node):
+        if "lineno" in inner._attributes and not hasattr(inner, "lineno"):
+            ast.copy_location(inner, place)
+    return node
+
+
+def _locate(module: ast.Module, body: list[ast.stmt]) -> None:
+    line = next((n.lineno for s in body for n in ast.walk(s) if hasattr(n, "lineno")), 1)
+    _at(module, ast.Pass(lineno=line, col_offset=0))
+
+
+def _compile(module: ast.Module, function: Function, file: str) -> types.CodeType:
+    code = compile(guard(module), file, "exec", dont_inherit=True)
+    block = _constant(_constant(code, _FACTORY), _BLOCK)
+    name = function.qualname
+    return block.replace(co_name=name, co_qualname=name)
+
+
+def _constant(code: types.CodeType, name: str) -> types.CodeType:
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType) and constant.co_name == name:
+            return constant
+    raise AssertionError(f"no {name} in the compiled code")

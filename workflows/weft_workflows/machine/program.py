@@ -1,0 +1,128 @@
+"""A running program: everything of one run that the machine holds, and what its sandbox and frames ask of it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import types
+from collections.abc import Callable
+from typing import Any
+
+from weft_workflows.machine.aio import AsyncioModule
+from weft_workflows.machine.frames import drive
+from weft_workflows.machine.futures import Future, Loop, StepFuture, Task
+from weft_workflows.machine.graph_frame import GraphFrame, Immediate
+from weft_workflows.machine.native import INVOKE, MAKE_FUNCTION, MISSING, UNBOUND
+from weft_workflows.machine.protocol import Output
+from weft_workflows.machine.tool_errors import ToolError
+from weft_workflows.machine.unit import Unit
+from weft_workflows.machine.values import Coroutine, MachineFunction
+from weft_workflows.sandbox.environment import load_module, new_globals
+from weft_workflows.sandbox.meter import Meter
+
+#: Temporal lets an activity id have 1,000 characters; past this, ids are shortened by a digest.
+_LONGEST_STEP_ID = 200
+
+
+class Program:
+    """One run. It is also the `Services` of its sandbox."""
+
+    def __init__(self, unit: Unit, seed: int, trace: Callable[[int], None]) -> None:
+        self.unit = unit
+        self.trace = trace
+        self.meter = Meter(unit.plan.limits)
+        self.random = random.Random(seed)
+        self.loop = Loop(self._drive)
+        self.asyncio = AsyncioModule(self)
+        self.namespace = self._make_namespace()
+
+    def _make_namespace(self) -> dict[str, Any]:
+        namespace = new_globals(self)
+        namespace["__builtins__"]["ToolError"] = ToolError
+        namespace.update(
+            {MAKE_FUNCTION: self._make_function, INVOKE: self._invoke, MISSING: KeyError, UNBOUND: NameError}
+        )
+        namespace.update(self.unit.tools)
+        for name in self.unit.plan.graph.modules:
+            namespace[name] = load_module(self, name)
+        return namespace
+
+    # -- services of the sandbox -------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        return self.loop.now
+
+    def write(self, text: str) -> None:
+        self.loop.commands.append(Output(text))
+
+    def module(self, name: str) -> Any | None:
+        return self.asyncio if name == "asyncio" else None
+
+    # -- functions and calls -----------------------------------------------------------------------------------------
+
+    def _make_function(self, key: str) -> Callable[[types.FunctionType], MachineFunction]:
+        def make(binder: types.FunctionType) -> MachineFunction:
+            return MachineFunction(self, self.unit.functions[key], binder)
+
+        return make
+
+    def _invoke(self, callee: Any, /, *args: Any, **kwargs: Any) -> Coroutine | Immediate:
+        """A call of a synchronous function that may hold steps."""
+        function, arguments = callee, args
+        if isinstance(callee, types.MethodType) and isinstance(callee.__func__, MachineFunction):
+            function, arguments = callee.__func__, (callee.__self__, *args)
+        if isinstance(function, MachineFunction) and not function.loaded.is_async:
+            return function.start(arguments, kwargs)
+        return Immediate(callee(*args, **kwargs))
+
+    def start(self, inputs: dict[str, Any]) -> Task:
+        """The main strand: the module's own code."""
+        frame = GraphFrame(self, self.unit.entry)
+        frame.temporaries["__weft_inputs"] = inputs
+        self.namespace.update({k: v for k, v in inputs.items() if self._is_global_input(k)})
+        return self.loop.create_task(Coroutine("<module>", frame), "Task-0")
+
+    def _is_global_input(self, name: str) -> bool:
+        """Whether top-level code reads the input as a variable (else a function takes it as a parameter)."""
+        return not any(name in f.function.parameters for f in self.unit.functions.values())
+
+    # -- what frames ask ---------------------------------------------------------------------------------------------
+
+    def _drive(self, task: Task, finished: Future | None, error: BaseException | None) -> None:
+        drive(self, task, finished, error)
+
+    def handled(self) -> BaseException | None:
+        """The exception that the running strand handles at the moment, if any."""
+        task = self.loop.current
+        if task is None:
+            return None
+        for frame in reversed(task.frames):
+            if isinstance(frame, GraphFrame) and (error := frame.handled()) is not None:
+                return error
+        return None
+
+    def check_depth(self, task: Task) -> None:
+        """Raises RecursionError where the orchestration's functions call each other too deeply."""
+        if len(task.frames) >= self.unit.plan.limits.call_depth:
+            raise RecursionError("maximum recursion depth exceeded")
+
+    def start_step(self, task: Task, tool: str, arguments: str) -> StepFuture:
+        """Starts a step at the strand's call path."""
+        step = _step_id(task.position(), tool)
+        return self.loop.start_step(step, tool, arguments, task.line_now(), _title(task), task.group)
+
+
+def _step_id(position: str, tool: str) -> str:
+    last = position.rpartition("/")[2].partition("[")[0].partition(".")[0]
+    step = position if last == tool else f"{position}/{tool}".lstrip("/")
+    if len(step) <= _LONGEST_STEP_ID:
+        return step
+    digest = hashlib.sha256(step.encode()).hexdigest()[:16]
+    return f"~{digest}/{step[-(_LONGEST_STEP_ID - 20) :]}"
+
+
+def _title(task: Task) -> str:
+    for frame in reversed(task.frames):
+        if isinstance(frame, GraphFrame):
+            return (frame.node.title if frame.node is not None else None) or ""
+    return ""

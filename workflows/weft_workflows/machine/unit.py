@@ -1,0 +1,67 @@
+"""A plan, loaded: the graph with its native code. Shared by all runs of the plan in one process.
+
+Nothing here belongs to a run. Native code is compiled when it is first needed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from weft_compiler.graph import Code, Function, Node
+from weft_compiler.plan import Plan
+
+from weft_workflows.machine.native import Form, NativeCode, UnitNames, compile_native
+from weft_workflows.machine.values import ToolFunction
+
+_KEPT_UNITS = 64
+
+
+class LoadedFunction:
+    """A function of the graph with its native code."""
+
+    def __init__(self, function: Function, names: UnitNames) -> None:
+        self.function = function
+        self.key = function.name
+        self.qualname = function.qualname
+        self.short_name = function.qualname.rpartition(".")[2]
+        self.is_async = function.is_async
+        self.is_module = function.name == "<module>"
+        self.locals = frozenset(function.locals)
+        self.cells = frozenset(function.cells)
+        self.captured = self.cells | frozenset(function.frees)
+        self._names = names
+        self._natives: dict[tuple[str, str], NativeCode] = {}
+
+    def native(self, node: Node, slot: str, code: Code | tuple[Code, ...], form: Form) -> NativeCode:
+        """The native form of one of a node's codes. `slot` tells the codes of one node apart."""
+        key = (node.id, slot)
+        found = self._natives.get(key)
+        if found is None:
+            found = self._natives[key] = compile_native(code, form, self.function, self._names)
+        return found
+
+
+class Unit:
+    """A loaded plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        names = UnitNames(file=f"<weft {plan.file}>", functions=plan.graph.functions)
+        self.file = names.file
+        self.functions = {key: LoadedFunction(f, names) for key, f in plan.graph.functions.items()}
+        self.entry = self.functions[plan.graph.entry]
+        self.tools = {spec.name: ToolFunction(spec) for spec in plan.tools}
+
+
+_units: OrderedDict[str, Unit] = OrderedDict()
+
+
+def load_unit(plan_json: str) -> Unit:
+    """The unit of a plan given as JSON; units used lately are kept."""
+    unit = _units.pop(plan_json, None)
+    if unit is None:
+        unit = Unit(Plan.model_validate_json(plan_json))
+    _units[plan_json] = unit
+    while len(_units) > _KEPT_UNITS:
+        _units.popitem(last=False)
+    return unit

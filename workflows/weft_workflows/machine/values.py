@@ -1,0 +1,161 @@
+"""What an orchestration holds of functions and coroutines: values that the machine runs, not Python.
+
+Calling one of these never runs anything: it binds the arguments, with CPython's errors, and gives a coroutine.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from weft_compiler.tool_spec import ToolSpec
+
+from weft_workflows.machine.json_values import arguments_json
+
+if TYPE_CHECKING:
+    from weft_workflows.machine.frames import Frame
+    from weft_workflows.machine.program import Program
+    from weft_workflows.machine.unit import LoadedFunction
+
+
+class EffectfulCall(RuntimeError):
+    """A function that holds steps was called from inside pure code, where a run cannot stop."""
+
+
+class Coroutine:
+    """A call that has not run yet, or runs now. `frame` is its outermost frame; awaiting it twice is an error."""
+
+    __slots__ = ("frame", "name", "started")
+    __weft_names__: ClassVar[frozenset[str]] = frozenset({"close"})
+
+    def __init__(self, name: str, frame: Frame) -> None:
+        self.name = name
+        self.frame = frame
+        self.started = False
+
+    def __repr__(self) -> str:
+        return f"<coroutine object {self.name}>"
+
+    def take(self) -> Frame:
+        """The frame to run. Raises RuntimeError if it was taken before."""
+        if self.started:
+            raise RuntimeError("cannot reuse already awaited coroutine")
+        self.started = True
+        return self.frame
+
+    def close(self) -> None:
+        self.started = True
+
+
+class ToolFunction:
+    """A tool as orchestrations see it. Calling it binds the arguments by name."""
+
+    __slots__ = ("__name__", "_bind", "spec")
+    __weft_names__: ClassVar[frozenset[str]] = frozenset({"__name__", "__doc__", "__qualname__"})
+
+    def __init__(self, spec: ToolSpec) -> None:
+        self.spec = spec
+        self.__name__ = spec.name
+        self._bind = _binder(spec)
+
+    def __getattr__(self, name: str) -> Any:
+        match name:
+            case "__qualname__":
+                return self.spec.name
+            case "__doc__":
+                return self.spec.description
+        raise AttributeError(f"'function' object has no attribute '{name}'")
+
+    def __repr__(self) -> str:
+        return f"<function {self.spec.name}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Coroutine:
+        from weft_workflows.machine.waits import ToolFrame
+
+        bound = self._bind(*args, **kwargs)
+        return Coroutine(self.spec.name, ToolFrame(self.spec.name, arguments_json(self.spec, bound)))
+
+
+class MachineFunction:
+    """A function of the orchestration whose body the machine runs.
+
+    `binder` is a native function with the same signature, defaults and captured variables, which returns the bound
+    arguments by name.
+    """
+
+    __slots__ = ("__dict__", "binder", "loaded", "program")
+    __weft_names__: ClassVar[frozenset[str]] = frozenset({"__name__", "__doc__", "__qualname__"})
+
+    def __init__(self, program: Program, loaded: LoadedFunction, binder: types.FunctionType) -> None:
+        self.program = program
+        self.loaded = loaded
+        self.binder = binder
+        binder.__qualname__ = loaded.qualname
+
+    def __getattr__(self, name: str) -> Any:
+        match name:
+            case "__name__":
+                return self.loaded.short_name
+            case "__qualname__":
+                return self.loaded.qualname
+            case "__doc__":
+                return self.loaded.function.doc
+        raise AttributeError(f"'function' object has no attribute '{name}'")
+
+    def __repr__(self) -> str:
+        return f"<function {self.loaded.qualname}>"
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Coroutine:
+        if not self.loaded.is_async:
+            raise EffectfulCall(
+                f"{self.loaded.qualname}() holds steps and cannot be called from inside Python; call it by its name"
+            )
+        return self.start(args, kwargs)
+
+    def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine:
+        """The call as a coroutine. Raises TypeError where the arguments do not fit."""
+        from weft_workflows.machine.graph_frame import GraphFrame
+
+        bound = self.binder(*args, **kwargs)
+        return Coroutine(self.loaded.short_name, GraphFrame.of_call(self.program, self.loaded, self.binder, bound))
+
+
+def _binder(spec: ToolSpec) -> Callable[..., dict[str, Any]]:
+    """A function with the tool's signature that returns the given arguments by name.
+
+    Made from source text so that wrong calls raise what CPython raises for a function of that signature. The text holds
+    nothing but the names of the specification, which are identifiers.
+    """
+    parts: list[str] = []
+    previous = ""
+    for parameter in spec.parameters:
+        if not parameter.name.isidentifier():
+            raise ValueError(f"the tool {spec.name!r} has a parameter {parameter.name!r}, which is not a Python name")
+        if previous == "positional_only" and parameter.kind != "positional_only":
+            parts.append("/")
+        if parameter.kind == "keyword_only" and previous not in ("keyword_only", "var_positional"):
+            parts.append("*")
+        star = {"var_positional": "*", "var_keyword": "**"}.get(parameter.kind, "")
+        default = "" if parameter.required or star else "=__absent"
+        parts.append(f"{star}{parameter.name}{default}")
+        previous = parameter.kind
+    if previous == "positional_only":
+        parts.append("/")
+    items = ", ".join(f"{p.name!r}: {p.name}" for p in spec.parameters)
+    namespace: dict[str, Any] = {"__absent": _ABSENT}
+    name = spec.name if spec.name.isidentifier() else "tool"
+    exec(f"def {name}({', '.join(parts)}): return {{{items}}}", namespace)
+    bind = namespace[name]
+
+    def without_absent(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        bound: dict[str, Any] = bind(*args, **kwargs)
+        return {key: value for key, value in bound.items() if value is not _ABSENT}
+
+    return without_absent
+
+
+_ABSENT = object()
