@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from weft_compiler.allowed_names import ALLOWED_MODULES
 from weft_workflows.host.pool import Handle, HostPool
 
 from tests.host.fakes import NAME
@@ -176,6 +177,12 @@ except ZeroDivisionError:
 @pytest.mark.parametrize("what", LIBRARY)
 def test_the_library_works_without_a_file_system(handle: Handle, what: str) -> None:
     assert attempt(handle, LIBRARY[what]) == "done"
+
+
+def test_every_module_that_a_program_may_use_is_there(handle: Handle) -> None:
+    # `asyncio` is the machine's own.
+    for name in sorted(set(ALLOWED_MODULES) - {"asyncio"}):
+        assert attempt(handle, f"import {name}") == "done"
 
 
 def test_hashes_are_the_same_in_every_host(handle: Handle) -> None:

@@ -1,7 +1,8 @@
 """Everything that a machine may need from the file system, read before the file system is closed.
 
 Python loads much of its library at first use: codecs, `_strptime`, time zones. In a confined host such a load fails, so
-all of it happens here. What the machine itself imports comes with its own module.
+all of it happens here. What the machine itself imports at once comes with its own module; what its packages import
+later, inside functions, is loaded here too.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import pkgutil
+import sys
 import zoneinfo
 from importlib import resources
 from pathlib import Path
 
+#: Packages of which every module is loaded, if the machine has loaded the package.
+_LATE = ("weft_workflows.machine", "weft_workflows.sandbox")
 _MODULES = (
     "__future__",
     "_strptime",
@@ -100,12 +105,20 @@ _CODECS = (
 
 
 def warm() -> None:
-    """Imports the modules and codecs, and keeps all time zones in memory."""
+    """Imports the modules and codecs, and keeps all time zones in memory. Comes after the import of the machine."""
+    for name in _LATE:
+        if name in sys.modules:
+            _import_all(name)
     for name in _MODULES:
         importlib.import_module(name)
     for name in _CODECS:
         importlib.import_module(f"encodings.{name}")
     _use_zones(_read_zones())
+
+
+def _import_all(package: str) -> None:
+    for found in pkgutil.walk_packages(sys.modules[package].__path__, package + "."):
+        importlib.import_module(found.name)
 
 
 def _read_zones() -> dict[str, bytes]:
