@@ -80,15 +80,23 @@ def _module_names(source: str, tree: ast.Module, file: str) -> list[str]:
 
 
 def _entry(tree: ast.Module, tools: Collection[str]) -> str | None:
-    """The function to call after the top-level code: the only async one that nobody names, if that code
-    does no work.
-    """
+    """The function to call after the top-level code: the only async one that nobody names, if that code does nothing."""
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     workers = {*tools, *(f.name for f in functions)}
-    if any(_suspends(n) or _calls(n, workers) for n in _module_level(tree.body)):
+    if any(_works(statement, workers) for statement in tree.body):
         return None
     candidates = [f.name for f in functions if isinstance(f, ast.AsyncFunctionDef) and not _is_named(tree, f)]
     return candidates[0] if len(candidates) == 1 else None
+
+
+def _works(statement: ast.stmt, workers: Collection[str]) -> bool:
+    """Definitions do no work, nor do constants, however they are made; any other statement does."""
+    match statement:
+        case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(value=ast.Constant()):
+            return False
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Assign() | ast.AnnAssign():
+            return any(_suspends(n) or _calls(n, workers) for n in _module_level([statement]))
+    return True
 
 
 def _calls(node: ast.AST, workers: Collection[str]) -> bool:
