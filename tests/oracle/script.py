@@ -80,7 +80,7 @@ def _module_names(source: str, tree: ast.Module, file: str) -> list[str]:
 
 
 def _entry(tree: ast.Module, tools: Collection[str]) -> str | None:
-    """The function to call after the top-level code: the only async one that nobody names, if that code does nothing."""
+    """The function to call after the top-level code: the one async one that nobody names, if that code does nothing."""
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     workers = {*tools, *(f.name for f in functions)}
     if any(_works(statement, workers) for statement in tree.body):
