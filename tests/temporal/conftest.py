@@ -14,6 +14,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 from weft_activities.invoke import activity_for
+from weft_compiler.compile import compile_source
+from weft_compiler.plan import Plan
 from weft_worker.embedded import ServerInfo
 from weft_workflows import evaluators
 from weft_workflows.host.pool import HostLimits, HostPool
@@ -87,6 +89,21 @@ def start_run(client: Client, queue: str) -> StartRun:
         return await client.start_workflow(**arguments, result_type=RunResult)
 
     return start
+
+
+@pytest.fixture
+def start_plan(client: Client, queue: str) -> StartRun:
+    """Starts a run of an orchestration: `await start_plan(source, **inputs)`."""
+
+    async def start(source: str, options: RunOptions | None = None, **inputs: Any) -> Handle:
+        arguments = start_options(compiled(source), inputs, options, run_id=f"plan-{next(_numbers)}", task_queue=queue)
+        return await client.start_workflow(**arguments, result_type=RunResult)
+
+    return start
+
+
+def compiled(source: str) -> Plan:
+    return compile_source(source, [tool.spec for tool in TOOLS.values()], file="plan.py")
 
 
 async def eventually(condition: Callable[[], Coroutine[Any, Any, Any]], seconds: float = 30) -> Any:

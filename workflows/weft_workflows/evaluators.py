@@ -27,7 +27,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from weft_workflows.host.errors import EvaluatorDied, HostRestarted
+from weft_workflows.host.errors import EvaluatorDied, HostRestarted, MachineFailed
 from weft_workflows.machine import protocol as p
 
 #: The signal by which a worker tells a run that its evaluator died.
@@ -168,9 +168,12 @@ class Evaluator:
         return p.from_bytes(commands)
 
     def try_out(self, event: p.Event) -> list[p.Command]:
-        """The commands by which a copy of the machine would answer; empty where the copy kills its host."""
+        """The commands by which a copy of the machine would answer; empty where no copy can be made or it dies."""
         assert self._handle is not None
-        copy = self._hosts.pool.restore(f"{self._run_id} copy", self._handle.snapshot())
+        try:
+            copy = self._hosts.pool.restore(f"{self._run_id} copy", self._handle.snapshot())
+        except MachineFailed:
+            return []
         try:
             return p.from_bytes(copy.deliver(p.to_bytes([event])))
         except EvaluatorDied:
