@@ -7,20 +7,27 @@ the machine's own) says the same for that class; orchestrations cannot write suc
 from __future__ import annotations
 
 import collections
+import collections.abc
+import contextlib
 import csv
 import dataclasses
 import datetime
 import decimal
 import enum
 import fractions
+import functools
 import io
 import random
 import statistics
 import string
+import time
 import types
+import urllib.parse
 import uuid
 import zoneinfo
 from typing import Any
+
+from weft_workflows.sandbox.sets import FrozenOrderedSet, OrderedSet
 
 _TEXT = """
 capitalize casefold center count encode endswith expandtabs find index isalnum isalpha isascii isdecimal isdigit isidentifier islower
@@ -61,6 +68,8 @@ _STREAM = (
     "close closed flush getvalue read readable readline readlines seek tell truncate write writelines writable seekable"
 )
 
+_URL = "scheme netloc path query fragment username password hostname port geturl _replace _asdict"
+
 _TABLE: list[tuple[Any, str]] = [
     (str, _TEXT),
     (bytes, _BYTES),
@@ -74,6 +83,8 @@ _TABLE: list[tuple[Any, str]] = [
     (dict, _DICT),
     (set, _SET + " " + _MUTABLE_SET),
     (frozenset, _SET),
+    (OrderedSet, _SET + " " + _MUTABLE_SET),
+    (FrozenOrderedSet, _SET),
     (range, "count index start step stop"),
     (slice, "indices start step stop"),
     (type({}.keys()), "isdisjoint mapping"),
@@ -126,6 +137,22 @@ _TABLE: list[tuple[Any, str]] = [
         collections.ChainMap,
         "clear copy fromkeys get items keys maps new_child parents pop popitem setdefault update values",
     ),
+    (functools.partial, "func args keywords"),
+    (contextlib.ExitStack, "enter_context callback push close pop_all"),
+    (collections.abc.Mapping, "get items keys values"),
+    (collections.abc.MutableMapping, "get items keys values pop popitem clear update setdefault"),
+    (collections.abc.Sequence, "index count"),
+    (collections.abc.MutableSequence, "index count append reverse extend pop remove insert clear"),
+    (collections.abc.Set, "isdisjoint"),
+    (collections.abc.MutableSet, "isdisjoint add discard remove pop clear"),
+    (collections.abc.Generator, "send throw close"),
+    (collections.abc.KeysView, "isdisjoint"),
+    (collections.abc.ItemsView, "isdisjoint"),
+    (collections.abc.ValuesView, ""),
+    (urllib.parse.ParseResult, _URL + " params"),
+    (urllib.parse.SplitResult, _URL),
+    (urllib.parse.DefragResult, "url fragment geturl"),
+    (time.struct_time, "tm_year tm_mon tm_mday tm_hour tm_min tm_sec tm_wday tm_yday tm_isdst tm_gmtoff tm_zone"),
     (io.StringIO, _STREAM),
     (io.BytesIO, _STREAM),
     (type(csv.writer(io.StringIO())), "writerow writerows dialect"),

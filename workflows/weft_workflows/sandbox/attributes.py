@@ -52,7 +52,7 @@ class Attributes:
         direct = self._direct.get(kind)
         if direct is None:
             direct = self._learn(kind)
-        if name in direct:
+        if name in direct or (kind in self._classes.open and not name.startswith("__")):
             return getattr(target, name)
         return self._get_checked(target, kind, name)
 
@@ -348,7 +348,7 @@ class Attributes:
 
     def target(self, value: Any, /) -> Any:
         """What a store or deletion goes to: the value itself where that is harmless, else a stand-in that asks the guard."""
-        if type(value) in self._classes.open:
+        if type(value) in self._classes.writable:
             return value
         return _Target(self, value)
 

@@ -33,8 +33,10 @@ class Classes:
     def __init__(self, trusted_bases: frozenset[type]) -> None:
         self._own: set[type] = set()
         self._trusted = trusted_bases
-        #: Classes whose instances' ordinary attributes are free. Trusted facades such as modules are added to it.
+        #: Classes whose instances' ordinary attributes may be read freely. Trusted facades such as modules are added to it.
         self.open: set[type] = set()
+        #: Those of them whose instances' ordinary attributes may be written freely as well.
+        self.writable: set[type] = set()
 
     def owns(self, cls: Any) -> bool:
         return isinstance(cls, type) and cls in self._own
@@ -66,6 +68,7 @@ class Classes:
         self._own.add(cls)
         if all(base in self._own or base in _MARKERS for base in cls.__mro__):
             self.open.add(cls)
+            self.writable.add(cls)
         return cls
 
     def _check_base(self, base: Any) -> None:
@@ -113,5 +116,5 @@ BASES: frozenset[type] = frozenset(
     kind
     for kind in ATTRIBUTES
     if kind in (str, bytes, int, float, complex, list, tuple, dict)
-    or kind.__module__ in ("collections", "datetime", "decimal", "fractions", "random", "string", "enum")
+    or kind.__module__ in ("collections", "collections.abc", "datetime", "decimal", "fractions", "enum")
 ) | frozenset((enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag))

@@ -139,11 +139,17 @@ class Environment:
             raise ImportError("attempted relative import with no known parent package")
         module = self.load(name)
         if fromlist:
-            for each in fromlist:
-                if not hasattr(module, each) and f"{name}.{each}" in ALLOWED_MODULES:
-                    return self._package(name)
-            return module
+            return self._with_names(module, name, fromlist)
         return module if "." not in name else self._package(name.partition(".")[0])
+
+    def _with_names(self, module: Any, name: str, wanted: Any) -> Any:
+        """The module for a `from` import. A missing name is refused here: CPython would look for a real submodule of that name."""
+        for each in wanted:
+            if not hasattr(module, each) and f"{name}.{each}" in ALLOWED_MODULES:
+                module = self._package(name)
+            if not hasattr(module, each):
+                raise ImportError(f"cannot import name {each!r} from {name!r}", name=name)
+        return module
 
     def _package(self, name: str) -> Any:
         """A package with its loaded and allowed submodules."""

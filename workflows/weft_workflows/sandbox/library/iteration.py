@@ -381,7 +381,7 @@ class Odometer(Kept):
         self.pools, self.indices, self.state = pools, indices, 0
 
     def __next__(self) -> Any:
-        self.meter.charge()
+        self.meter.charge(8)
         if self.indices is None:
             raise StopIteration
         if self.state == 0:

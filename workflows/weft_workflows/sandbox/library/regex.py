@@ -385,6 +385,8 @@ def _compiled(text: str, flags: int, pattern: Any) -> Any:
     try:
         return re2.compile(source.encode("latin-1") if is_bytes else source, options)
     except re2.error as error:
+        # CPython's own compiler words the mistakes that both engines see; it does not match anything here.
+        re.compile(pattern, flags & ~RegexFlag.U if is_bytes else flags)
         reason = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error.args[0])
         raise re.error(f"{reason} (patterns run on a linear-time engine)", pattern) from None
 

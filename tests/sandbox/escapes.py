@@ -1,0 +1,674 @@
+"""Attempts to get out of the sandbox. Each must be refused by the guard or end in an exception, and must never set `escaped`.
+
+`escaped(x)` stands for success: a program calls it with what it got hold of. Separated by blank lines.
+"""
+
+from __future__ import annotations
+
+_TEXT = r'''
+escaped(().__class__.__bases__)
+
+escaped(().__class__.__mro__)
+
+escaped(object.__subclasses__())
+
+escaped(type.__subclasses__(object))
+
+escaped(type(type(1))("X", (), {}))
+
+escaped(type("X", (), {}))
+
+escaped((1).__class__.__class__("X", (), {}))
+
+escaped(type(type)("X", (object,), {}))
+
+escaped((lambda: 0).__globals__)
+
+escaped((lambda: 0).__code__)
+
+escaped((lambda: 0).__closure__)
+
+def f(): pass
+escaped(f.__builtins__)
+
+def f(): pass
+f.__code__ = (lambda: 1).__code__
+escaped(1)
+
+escaped(print.__self__)
+
+escaped(len.__self__)
+
+escaped([].append.__self__)
+
+escaped(print.__globals__)
+
+escaped(getattr(print, "__globals__"))
+
+escaped(getattr(getattr, "__func__"))
+
+escaped(getattr(f"{1}", "__class__").__base__)
+
+escaped("{0.__class__.__mro__}".format(1))
+
+escaped("{0.__globals__}".format(lambda: 0))
+
+escaped("{a.__class__.__base__}".format_map({"a": 1}))
+
+escaped(str.format("{0.__class__.__mro__}", 1))
+
+f = "{0.__class__.__mro__}".format
+escaped(f(1))
+
+escaped(list(map("{0.__class__.__mro__}".format, [1])))
+
+class S(str): pass
+escaped(S("{0.__class__.__mro__}").format(1))
+
+class S(str):
+    def go(self, x): return super().format(x)
+escaped(S("{0.__class__.__mro__}").go(1))
+
+escaped(__builtins__)
+
+escaped(__import__("os"))
+
+import os
+escaped(os)
+
+import sys
+escaped(sys.modules)
+
+import sys
+escaped(sys._getframe())
+
+from sys import modules
+escaped(modules)
+
+import json
+escaped(json.codecs)
+
+import json
+escaped(json.decoder)
+
+import json
+escaped(json.__dict__)
+
+import json
+escaped(json.__loader__)
+
+import json
+escaped(json.dumps.__globals__)
+
+import collections
+escaped(collections._sys)
+
+import collections.abc
+escaped(collections.abc.sys)
+
+import random
+escaped(random._os)
+
+import random
+escaped(random.random.__self__)
+
+import statistics
+escaped(statistics.sys)
+
+import re
+escaped(re.sys)
+
+from re import _compiler
+escaped(_compiler)
+
+import importlib
+escaped(importlib)
+
+import builtins
+escaped(builtins)
+
+import ctypes
+escaped(ctypes)
+
+import subprocess
+escaped(subprocess)
+
+from os import system
+escaped(system)
+
+import os.path
+escaped(os)
+
+import collections.os
+escaped(1)
+
+escaped(open("/etc/passwd"))
+
+escaped(eval("1"))
+
+exec("escaped(1)")
+
+escaped(compile("1", "", "eval"))
+
+escaped(globals())
+
+escaped(locals())
+
+escaped(vars())
+
+escaped(dir())
+
+escaped(input())
+
+escaped(breakpoint)
+
+escaped(memoryview(b"x"))
+
+escaped(__loader__)
+
+escaped(__spec__)
+
+def g(): yield
+escaped(g().gi_frame)
+
+def g(): yield
+escaped(g().gi_frame.f_back.f_globals)
+
+def g(): yield
+escaped(g().gi_code)
+
+async def c(): pass
+x = c()
+y = getattr(x, "cr_frame", None)
+x.close()
+if y is not None: escaped(y)
+raise ValueError
+
+async def ag(): yield
+escaped(ag().ag_frame)
+
+escaped((i for i in ()).gi_frame)
+
+try: 1 / 0
+except Exception as e: escaped(e.__traceback__.tb_frame)
+
+try: 1 / 0
+except Exception as e: escaped(e.__traceback__.tb_next)
+
+try: 1 / 0
+except Exception as e: escaped(getattr(e.__traceback__, "tb_" + "frame"))
+
+try: None.x
+except AttributeError as e:
+    if e.obj is not None: escaped(e.obj)
+raise ValueError
+
+def g():
+    try: yield
+    finally: pass
+x = g()
+escaped(x.gi_yieldfrom)
+
+class M(type): pass
+escaped(M)
+
+class A(metaclass=lambda *a: escaped(a)): pass
+
+class A: pass
+A.__class__ = type
+escaped(1)
+
+class A: pass
+class B: pass
+a = A()
+a.__class__ = B
+escaped(1)
+
+class A:
+    def __del__(self): pass
+escaped(1)
+
+class A: pass
+A.__del__ = lambda self: 1
+escaped(1)
+
+class A:
+    def __reduce__(self): return (print, ())
+escaped(1)
+
+class A:
+    def __reduce_ex__(self, p): return (print, ())
+escaped(1)
+
+class A:
+    def __getattribute__(self, n): return 1
+escaped(1)
+
+class A:
+    def __instancecheck__(self, n): return True
+escaped(1)
+
+class A: pass
+escaped(A.__subclasses__())
+
+class A: pass
+escaped(A.__base__)
+
+class A: pass
+escaped(A.__dict__)
+
+class A:
+    def m(self): pass
+escaped(A.m.__globals__)
+
+class A:
+    def m(self): pass
+escaped(A().m.__func__.__globals__)
+
+class A:
+    def __init__(self): pass
+escaped(A.__init__.__globals__)
+
+class A:
+    __match_args__ = ("__class__",)
+match A():
+    case A(x): escaped(x.__base__)
+
+class A:
+    __match_args__ = ("gi_frame",)
+escaped(1)
+
+def g(): yield
+match g():
+    case object(gi_frame=f): escaped(f)
+raise ValueError
+
+match (lambda: 0):
+    case object(__globals__=f): escaped(f)
+raise ValueError
+
+match 1:
+    case object(__class__=c): escaped(c.__base__)
+
+from abc import ABC
+class A(ABC):
+    __match_args__ = ("gi_frame",)
+escaped(1)
+
+from abc import ABC
+class A(ABC): x = 1
+A.register(int)
+escaped(1)
+
+class A:
+    __slots__ = ("__dict__", "__weakref__")
+class B(A): pass
+escaped(B().__reduce_ex__(2))
+
+escaped(object().__reduce_ex__(2))
+
+escaped(object.__new__(int))
+
+escaped(object.__getattribute__((lambda: 0), "__globals__"))
+
+class A:
+    def go(self): return super().__getattribute__("__class__").__base__
+escaped(A().go())
+
+object.__setattr__(lambda: 0, "__code__", 1)
+escaped(1)
+
+object.__setattr__(print, "x", 1)
+escaped(1)
+
+import json
+json.dumps = 1
+escaped(1)
+
+import json
+setattr(json, "x", 1)
+escaped(1)
+
+import json
+json.dumps.x = 1
+escaped(1)
+
+int.x = 1
+escaped(1)
+
+del str.upper
+escaped(1)
+
+import operator
+escaped(operator.attrgetter("__class__.__base__")(1))
+
+import operator
+escaped(operator.attrgetter("__globals__")(lambda: 0))
+
+import operator
+escaped(operator.methodcaller("__subclasses__")(object))
+
+import operator
+escaped(operator.methodcaller("format", 1)("{0.__class__.__mro__}"))
+
+import functools
+escaped(functools.wraps(lambda: 0).func)
+
+import functools
+@functools.wraps(print)
+def f(): pass
+escaped(f.__wrapped__.__self__)
+
+import functools
+escaped(functools.partial(getattr, print)("__self__"))
+
+import functools
+escaped(functools.reduce(getattr, ["__class__", "__base__"], 1))
+
+import functools
+functools.update_wrapper(print, len)
+escaped(print.__wrapped__)
+
+import functools
+class A:
+    __qualname__ = "x"
+    __wrapped__ = 1
+escaped(1)
+
+import string
+escaped(string.Formatter().format("{0.__class__.__mro__}", 1))
+
+from string import Template
+class T(Template): pattern = "(a+)+$"
+escaped(1)
+
+import dataclasses
+class A: pass
+A.__annotations__["x=escaped(1)"] = int
+dataclasses.dataclass(A)
+if "x=escaped(1)" in A.__annotations__: escaped(1)
+raise ValueError
+
+import dataclasses
+class A:
+    __annotations__ = {"x): escaped(1)\n def g(": int}
+escaped(dataclasses.dataclass(A))
+
+import dataclasses
+escaped(dataclasses.make_dataclass("A", ["x"]))
+
+import dataclasses
+escaped(dataclasses.dataclass(int))
+
+from collections import namedtuple
+escaped(namedtuple("P", "x y").__new__.__globals__)
+
+from collections import namedtuple
+escaped(namedtuple("P", ["x=1"]))
+
+from collections import namedtuple
+escaped(namedtuple("P", "x")._make.__func__.__globals__)
+
+import enum
+escaped(enum.sys)
+
+from enum import Enum
+class C(Enum): A = 1
+escaped(C._member_map_.__class__.__base__)
+
+from enum import Enum
+class C(Enum): A = 1
+escaped(type(C)("X", (), {}).__class__)
+
+from typing import get_type_hints
+escaped(1)
+
+import typing
+escaped(typing.sys)
+
+import typing
+escaped(typing.get_origin(typing.Type[int])("X", (), {}))
+
+import typing
+escaped(typing.List[int].__origin__.__class__)
+
+from typing import ForwardRef
+escaped(1)
+
+import copy
+escaped(copy.copyreg)
+
+import copy
+class A: pass
+a = A()
+a.__dict__["__reduce_ex__"] = lambda p: escaped(p)
+a.__dict__["__deepcopy__"] = lambda m: escaped(m)
+copy.deepcopy(a); copy.copy(a)
+raise ValueError
+
+import logging
+escaped(logging.os)
+
+import logging
+escaped(logging.getLogger().manager)
+
+import logging
+logging.FileHandler("/tmp/x")
+escaped(1)
+
+import logging
+escaped(logging.getLogger()._library)
+
+import traceback
+escaped(traceback.walk_stack(None))
+
+import contextlib
+escaped(contextlib.sys)
+
+import contextlib
+@contextlib.contextmanager
+def f(): yield
+escaped(f().gen.gi_frame)
+
+import contextlib
+@contextlib.contextmanager
+def f(): yield
+escaped(f.__wrapped__.__globals__)
+
+import io
+escaped(io.open("/etc/passwd"))
+
+import io
+escaped(io.FileIO)
+
+import uuid
+escaped(uuid.os)
+
+import decimal
+decimal.getcontext().prec = 10**9
+escaped(1)
+
+import decimal
+decimal.getcontext().traps = {}
+escaped(1)
+
+import decimal
+escaped(decimal.Context(prec=10**9))
+
+import hashlib
+escaped(hashlib.file_digest)
+
+import hashlib
+escaped(hashlib.sha256(b"")._inner)
+
+import types
+escaped(types.FunctionType)
+
+escaped(type(lambda: 0)((lambda: 0).__code__, {}))
+
+escaped(type((i for i in ())).gi_frame.__get__)
+
+class P:
+    @property
+    def x(self): return 1
+escaped(P.x.fget.__globals__)
+
+class A:
+    def __init_subclass__(cls): escaped(cls.__base__)
+class B(A): pass
+
+class A:
+    def __set_name__(self, owner, name): escaped(owner.__base__)
+class B: x = A()
+
+class A:
+    def __class_getitem__(cls, k): return cls.__base__
+escaped(A[1])
+
+__weft_get__ = lambda *a: 1
+escaped(1)
+
+def f(__weft_get__): pass
+escaped(1)
+
+global __weft_fuel__
+__weft_fuel__ = 10**9
+escaped(1)
+
+escaped(__weft_get__)
+
+class A:
+    __weft_names__ = {"x"}
+escaped(1)
+
+import json as __weft_get__
+escaped(1)
+
+x = 5
+x.__weft_names__ = 1
+escaped(1)
+
+class __builtins__: pass
+escaped(1)
+
+def __import__(*a): pass
+escaped(1)
+
+from json import *
+escaped(1)
+
+from . import x
+escaped(1)
+
+class D(dict):
+    def __init__(self): self.__dict__ = self
+d = D()
+escaped(1)
+
+from types import SimpleNamespace
+n = SimpleNamespace()
+n.__class__ = int
+escaped(1)
+
+class N(str):
+    def __eq__(self, o): return True
+    def __hash__(self): return hash("upper")
+    def startswith(self, *a): return False
+    def endswith(self, *a): return False
+escaped(getattr(print, N("__self__")))
+
+class N(str):
+    def __str__(self): return "upper"
+escaped(getattr((lambda: 0), N("__globals__")))
+
+class L(list):
+    def __class__(self): return int
+escaped(1)
+
+class A:
+    __class__ = int
+escaped(1)
+
+x = [print]
+escaped(x[0].__self__)
+
+escaped(str.join.__objclass__)
+
+escaped(str.__dict__)
+
+escaped(dict.__init_subclass__.__self__)
+
+escaped(int.from_bytes.__self__.__base__)
+
+escaped(classmethod(lambda c: c).__func__.__globals__)
+
+escaped(staticmethod(print).__wrapped__.__self__)
+
+try: raise StopIteration(print)
+except StopIteration as e: escaped(e.value.__self__)
+
+import asyncio
+escaped(asyncio.subprocess)
+
+import datetime
+escaped(datetime.sys)
+
+import datetime
+escaped(datetime.datetime.now.__globals__)
+
+import zoneinfo
+escaped(zoneinfo.ZoneInfo("../../etc/passwd"))
+
+import urllib.request
+escaped(1)
+
+import urllib.parse
+escaped(urllib.parse.re)
+
+import csv
+escaped(csv.register_dialect("x"))
+
+import pprint
+escaped(pprint._sys)
+
+import difflib
+escaped(difflib.SequenceMatcher(None, "a", "b").__class__.__base__)
+
+import heapq
+escaped(heapq.__builtins__)
+
+import textwrap
+escaped(textwrap.re)
+
+import itertools
+escaped(itertools.count().meter)
+
+import itertools
+escaped(itertools.chain.meter)
+
+import itertools
+escaped(itertools.count.__base__)
+
+escaped({1}._items)
+
+escaped(range.shown_as)
+
+escaped(type._weft_call)
+
+escaped(type.shown_as)
+
+escaped(iter({1: 1}).container)
+
+escaped(iter(int, 1)._meter)
+
+import sys
+escaped(sys.stdout._write)
+
+import functools
+@functools.cache
+def f(): pass
+escaped(f.function.__globals__)
+'''
+
+#: The attempts, in order.
+ESCAPES: tuple[str, ...] = tuple(part.strip("\n") + "\n" for part in _TEXT.strip("\n").split("\n\n"))

@@ -1,0 +1,29 @@
+"""No attempt of the table gets out, and ordinary code that looks alike still runs."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.sandbox.escapes import ESCAPES
+from tests.sandbox.running import Services, run_guarded
+from weft_workflows.sandbox.environment import new_globals
+from weft_workflows.sandbox.guard import Refused, guard
+from weft_workflows.sandbox.meter import LimitExceeded
+
+_ENDS = (RuntimeError, AttributeError, TypeError, NameError, ImportError, ValueError, KeyError, IndexError, Refused, LimitExceeded)
+
+
+@pytest.mark.parametrize("source", ESCAPES, ids=[f"{i}: {p.splitlines()[-1][:50]}" for i, p in enumerate(ESCAPES)])
+def test_attempt_fails(source: str) -> None:
+    caught: list[object] = []
+    namespace = new_globals(Services())
+    namespace["escaped"] = caught.append
+    with pytest.raises(_ENDS):
+        exec(compile(guard(ast.parse(source)), "orchestration.py", "exec"), namespace)
+    assert caught == []
+
+
+def test_enough_attempts() -> None:
+    assert len(ESCAPES) > 100
