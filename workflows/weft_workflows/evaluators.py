@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -78,9 +78,6 @@ class _Installed:
     pool: Pool
     send_death: SendDeath | None
     loop: asyncio.AbstractEventLoop | None
-    #: Deaths that made a task fail and be repeated, by run and event. The pool knows an event by its bytes,
-    #: and those differ at the next try by their `now`.
-    restarts: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 _installed: _Installed | None = None
@@ -147,7 +144,6 @@ class Evaluator:
         """Lets a fatal event be tried once more."""
         key = event_key(message)
         self._tries[key] = self._tries.get(key, 0) + 1
-        self._hosts.restarts.pop((self._run_id, key), None)
         self._hosts.pool.forgive(self._run_id)
 
     def deliver(self, message: p.Start | p.Event, *, replaying: bool) -> list[p.Command]:
@@ -157,14 +153,13 @@ class Evaluator:
             commands = self._pass(p.to_bytes([message]))
         except HostRestarted as restart:
             if restart.charged and not replaying:
-                self._report(self._death(message, restart.line, restart.reason, self._is_second(message)), began)
+                self._report(self._death(message, restart.line, restart.reason, fatal=False), began)
             raise
         except EvaluatorDied as died:
             # A replay reports nothing: its history already says how the event went.
             if not replaying:
                 self._report(self._death(message, died.line, died.reason, fatal=True), began)
             raise
-        self._hosts.restarts.pop((self._run_id, event_key(message)), None)
         return p.from_bytes(commands)
 
     def try_out(self, event: p.Event) -> list[p.Command]:
@@ -192,11 +187,6 @@ class Evaluator:
             return self._handle.deliver(message)
         self._handle, commands = self._hosts.pool.start(self._run_id, message)
         return commands
-
-    def _is_second(self, message: p.Start | p.Event) -> bool:
-        place = (self._run_id, event_key(message))
-        count = self._hosts.restarts[place] = self._hosts.restarts.get(place, 0) + 1
-        return count > 1
 
     def _death(self, message: p.Start | p.Event, line: int, reason: str, fatal: bool) -> Death:
         key = event_key(message)
