@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 from weft_compiler.plan import Limits
-
 from weft_workflows.sandbox.environment import new_globals
 from weft_workflows.sandbox.guard import guard
 from weft_workflows.sandbox.meter import Meter
@@ -65,7 +64,7 @@ class Services:
     def write(self, text: str) -> None:
         print(text, end="")
 
-    def module(self, name: str) -> Any | None:
+    def module(self, _name: str) -> Any | None:
         return None
 
 

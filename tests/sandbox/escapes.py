@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-_TEXT = r'''
+_TEXT = r"""
 escaped(().__class__.__bases__)
 
 escaped(().__class__.__mro__)
@@ -668,7 +668,7 @@ import functools
 @functools.cache
 def f(): pass
 escaped(f.function.__globals__)
-'''
+"""
 
 #: The attempts, in order.
 ESCAPES: tuple[str, ...] = tuple(part.strip("\n") + "\n" for part in _TEXT.strip("\n").split("\n\n"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_TEXT = r'''
+_TEXT = r"""
 while True: pass
 
 x = 0
@@ -315,7 +315,7 @@ from collections import Counter
 Counter(iter(int, 1))
 
 zip(*iter(list, 1))
-'''
+"""
 
 #: The programs, in order.
 LIMITS: tuple[str, ...] = tuple(part.strip("\n") + "\n" for part in _TEXT.strip("\n").split("\n\n"))

@@ -51,7 +51,7 @@ def run_guarded(source: str, **limits: int) -> Outcome:
     error = None
     try:
         exec(compile(guard(ast.parse(source)), "orchestration.py", "exec"), namespace)
-    except BaseException as raised:
+    except BaseException as raised:  # noqa: BLE001 - whatever ended it is the outcome
         error = f"{type(raised).__name__}: {raised}"
     return Outcome("".join(services.output), error, namespace)
 
@@ -63,6 +63,6 @@ def run_plain(source: str) -> Outcome:
     with contextlib.redirect_stdout(output):
         try:
             exec(compile(source, "orchestration.py", "exec"), namespace)
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: BLE001 - whatever ended it is the outcome
             error = f"{type(raised).__name__}: {raised}"
     return Outcome(output.getvalue(), error)

@@ -5,14 +5,25 @@ from __future__ import annotations
 import ast
 
 import pytest
-
-from tests.sandbox.escapes import ESCAPES
-from tests.sandbox.running import Services, run_guarded
 from weft_workflows.sandbox.environment import new_globals
 from weft_workflows.sandbox.guard import Refused, guard
 from weft_workflows.sandbox.meter import LimitExceeded
 
-_ENDS = (RuntimeError, AttributeError, TypeError, NameError, ImportError, ValueError, KeyError, IndexError, Refused, LimitExceeded)
+from tests.sandbox.escapes import ESCAPES
+from tests.sandbox.running import Services
+
+_ENDS = (
+    RuntimeError,
+    AttributeError,
+    TypeError,
+    NameError,
+    ImportError,
+    ValueError,
+    KeyError,
+    IndexError,
+    Refused,
+    LimitExceeded,
+)
 
 
 @pytest.mark.parametrize("source", ESCAPES, ids=[f"{i}: {p.splitlines()[-1][:50]}" for i, p in enumerate(ESCAPES)])

@@ -13,7 +13,7 @@ from weft_workflows.sandbox.meter import INTEGER_BITS, Meter
 from weft_workflows.sandbox.text import Formatting
 
 _SEQUENCES = (str, bytes, bytearray, list, tuple)
-_ITEM = {str: 1, bytes: 1, bytearray: 1, list: 8, tuple: 8}
+_ITEM: dict[Any, int] = {str: 1, bytes: 1, bytearray: 1, list: 8, tuple: 8}
 
 
 class Arithmetic:
@@ -96,12 +96,13 @@ class Arithmetic:
 
     def in_place(self, symbol: str) -> Callable[[Any, Any], Any]:
         """The augmented operator of that symbol with its check."""
-        before, operation = {
+        table: dict[str, tuple[Callable[[Any, Any], None], Callable[[Any, Any], Any]]] = {
             "*": (self.before_multiply, operator.imul),
             "**": (self.before_power, operator.ipow),
             "<<": (self.before_shift, operator.ilshift),
             "+": (self._before_add, operator.iadd),
-        }[symbol]
+        }
+        before, operation = table[symbol]
 
         def apply(left: Any, right: Any) -> Any:
             before(left, right)
@@ -112,7 +113,8 @@ class Arithmetic:
     def in_place_modulo(self, left: Any, right: Any) -> Any:
         if isinstance(left, (str, bytes, bytearray)):
             return self.modulo(left, right)
-        return operator.imod(left, right)
+        left %= right
+        return left
 
     def _before_add(self, left: Any, right: Any) -> None:
         size = _length(left)
@@ -122,9 +124,9 @@ class Arithmetic:
 
 def _length(value: Any) -> int:
     """Bytes that a builtin sequence's items take; 0 for anything else. Asks the builtin type, not an override."""
-    for kind in _SEQUENCES:
+    for kind, size in _ITEM.items():
         if isinstance(value, kind):
-            return int(kind.__len__(value)) * _ITEM[kind]
+            return int(kind.__len__(value)) * size
     return 0
 
 

@@ -70,6 +70,11 @@ _STREAM = (
 
 _URL = "scheme netloc path query fragment username password hostname port geturl _replace _asdict"
 
+_RANDOM = """
+random uniform randint randrange choice choices shuffle sample gauss normalvariate expovariate betavariate triangular gammavariate
+lognormvariate paretovariate weibullvariate vonmisesvariate getrandbits randbytes seed
+"""
+
 _TABLE: list[tuple[Any, str]] = [
     (str, _TEXT),
     (bytes, _BYTES),
@@ -169,11 +174,10 @@ _TABLE: list[tuple[Any, str]] = [
     (enum.Flag, "name value _name_ _value_"),
     (
         random.Random,
-        "random uniform randint randrange choice choices shuffle sample gauss normalvariate expovariate betavariate "
-        "triangular gammavariate lognormvariate paretovariate weibullvariate vonmisesvariate getrandbits randbytes seed",
+        _RANDOM,
     ),
 ]
-for _iterator in (
+_ITERATORS: tuple[Any, ...] = (
     iter([]),
     iter(()),
     iter(""),
@@ -189,46 +193,180 @@ for _iterator in (
     iter({}.values()),
     iter({}.items()),
     iter(int, 0),
-):
-    _TABLE.append((type(_iterator), _ITERATOR))
+)
+_TABLE.extend((type(each), _ITERATOR) for each in _ITERATORS)
 
 #: Type -> the names of its attributes, methods and properties that may be used, on instances and on the class.
 ATTRIBUTES: dict[type, frozenset[str]] = {kind: frozenset(names.split()) for kind, names in _TABLE}
 
 #: Special methods that may be called by name on a class of the orchestration, on `super()`, and on the builtin types above.
 CALLABLE_SPECIALS = frozenset(
-    """
-    __init__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __hash__ __len__ __contains__ __getitem__ __setitem__ __delitem__ __iter__
-    __next__ __enter__ __exit__ __aenter__ __aexit__ __post_init__ __init_subclass__ __missing__ __bool__ __int__ __float__ __index__
-    __abs__ __neg__ __reversed__ __await__
-    """.split()
+    [
+        "__init__",
+        "__eq__",
+        "__ne__",
+        "__lt__",
+        "__le__",
+        "__gt__",
+        "__ge__",
+        "__hash__",
+        "__len__",
+        "__contains__",
+        "__getitem__",
+        "__setitem__",
+        "__delitem__",
+        "__iter__",
+        "__next__",
+        "__enter__",
+        "__exit__",
+        "__aenter__",
+        "__aexit__",
+        "__post_init__",
+        "__init_subclass__",
+        "__missing__",
+        "__bool__",
+        "__int__",
+        "__float__",
+        "__index__",
+        "__abs__",
+        "__neg__",
+        "__reversed__",
+        "__await__",
+    ]
 )
 #: Further special methods that may be called by name where the orchestration itself defines them.
 OWN_SPECIALS = CALLABLE_SPECIALS | frozenset(
-    """
-    __str__ __repr__ __format__ __call__ __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__
-    __rtruediv__ __itruediv__ __floordiv__ __rfloordiv__ __ifloordiv__ __mod__ __rmod__ __imod__ __pow__ __rpow__ __ipow__ __matmul__
-    __rmatmul__ __imatmul__ __and__ __rand__ __iand__ __or__ __ror__ __ior__ __xor__ __rxor__ __ixor__ __lshift__ __rlshift__
-    __ilshift__ __rshift__ __rrshift__ __irshift__ __invert__ __pos__ __divmod__ __rdivmod__ __round__ __floor__ __ceil__ __trunc__
-    __complex__ __getattr__ __setattr__ __delattr__ __get__ __set__ __delete__ __set_name__ __class_getitem__ __copy__ __deepcopy__
-    __length_hint__ __aiter__ __anext__ __sizeof__ __bytes__ __dir__ __fspath__ __new__ __replace__
-    """.split()
+    [
+        "__str__",
+        "__repr__",
+        "__format__",
+        "__call__",
+        "__add__",
+        "__radd__",
+        "__iadd__",
+        "__sub__",
+        "__rsub__",
+        "__isub__",
+        "__mul__",
+        "__rmul__",
+        "__imul__",
+        "__truediv__",
+        "__rtruediv__",
+        "__itruediv__",
+        "__floordiv__",
+        "__rfloordiv__",
+        "__ifloordiv__",
+        "__mod__",
+        "__rmod__",
+        "__imod__",
+        "__pow__",
+        "__rpow__",
+        "__ipow__",
+        "__matmul__",
+        "__rmatmul__",
+        "__imatmul__",
+        "__and__",
+        "__rand__",
+        "__iand__",
+        "__or__",
+        "__ror__",
+        "__ior__",
+        "__xor__",
+        "__rxor__",
+        "__ixor__",
+        "__lshift__",
+        "__rlshift__",
+        "__ilshift__",
+        "__rshift__",
+        "__rrshift__",
+        "__irshift__",
+        "__invert__",
+        "__pos__",
+        "__divmod__",
+        "__rdivmod__",
+        "__round__",
+        "__floor__",
+        "__ceil__",
+        "__trunc__",
+        "__complex__",
+        "__getattr__",
+        "__setattr__",
+        "__delattr__",
+        "__get__",
+        "__set__",
+        "__delete__",
+        "__set_name__",
+        "__class_getitem__",
+        "__copy__",
+        "__deepcopy__",
+        "__length_hint__",
+        "__aiter__",
+        "__anext__",
+        "__sizeof__",
+        "__bytes__",
+        "__dir__",
+        "__fspath__",
+        "__new__",
+        "__replace__",
+    ]
 )
 #: Special names that the body of a class may bind.
 CLASS_BODY_SPECIALS = OWN_SPECIALS | frozenset(
-    """
-    __slots__ __match_args__ __doc__ __module__ __qualname__ __annotations__ __annotate__ __annotate_func__ __annotations_cache__
-    __conditional_annotations__ __classcell__ __classdictcell__ __static_attributes__ __firstlineno__ __type_params__
-    __orig_bases__ __parameters__ __order__
-    """.split()
+    [
+        "__slots__",
+        "__match_args__",
+        "__doc__",
+        "__module__",
+        "__qualname__",
+        "__annotations__",
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "__conditional_annotations__",
+        "__classcell__",
+        "__classdictcell__",
+        "__static_attributes__",
+        "__firstlineno__",
+        "__type_params__",
+        "__orig_bases__",
+        "__parameters__",
+        "__order__",
+    ]
 )
 #: Attributes through which generators, frames, code and tracebacks give away what is not the orchestration's.
 NEVER = frozenset(
-    """
-    gi_frame gi_code gi_yieldfrom gi_running cr_frame cr_code cr_await cr_origin cr_running ag_frame ag_code ag_await ag_running
-    f_back f_builtins f_code f_globals f_locals f_trace f_generator tb_frame tb_next tb_lasti co_code co_consts func_globals func_code
-    mro gettrace settrace
-    """.split()
+    [
+        "gi_frame",
+        "gi_code",
+        "gi_yieldfrom",
+        "gi_running",
+        "cr_frame",
+        "cr_code",
+        "cr_await",
+        "cr_origin",
+        "cr_running",
+        "ag_frame",
+        "ag_code",
+        "ag_await",
+        "ag_running",
+        "f_back",
+        "f_builtins",
+        "f_code",
+        "f_globals",
+        "f_locals",
+        "f_trace",
+        "f_generator",
+        "tb_frame",
+        "tb_next",
+        "tb_lasti",
+        "co_code",
+        "co_consts",
+        "func_globals",
+        "func_code",
+        "mro",
+        "gettrace",
+        "settrace",
+    ]
 )
 #: Attributes of builtin exceptions that may be set.
 EXCEPTION_STORES = frozenset(("__cause__", "__context__", "__suppress_context__"))

@@ -154,7 +154,7 @@ class Attributes:
         if kind is types.SimpleNamespace and not is_special(name):
             return getattr(target, name)
         if isinstance(target, BaseException) and issubclass(kind, BaseException):
-            return self._of_exception(target, kind, name)
+            return self._of_exception(target, name)
         if name in self._names_of(kind) or (name in CALLABLE_SPECIALS and kind in ATTRIBUTES and name != "__init__"):
             return getattr(target, name)
         if name == "__doc__":
@@ -163,7 +163,7 @@ class Attributes:
             return dict(target.__dict__)
         raise self._refusal(target, name)
 
-    def _of_exception(self, error: BaseException, kind: type, name: str) -> Any:
+    def _of_exception(self, error: BaseException, name: str) -> Any:
         own = BaseException.__dict__["__dict__"].__get__(error)
         if not is_special(name) and name in own:
             return own[name]
@@ -256,7 +256,7 @@ class Attributes:
         def new(kind: Any, /, *args: Any, **kwargs: Any) -> Any:
             if not (isinstance(kind, type) and self._classes.owns(kind)):
                 raise TypeError("object.__new__ can make instances of the orchestration's own classes only")
-            return cls.__new__(kind, *args, **kwargs)  # type: ignore[call-overload]
+            return cls.__new__(kind, *args, **kwargs)
 
         return new
 
@@ -295,8 +295,7 @@ class Attributes:
 
     def get_plain(self, target: Any, name: str, /) -> Any:
         """`object.__getattribute__` for the orchestration: the guard, past its `__getattr__`."""
-        found = self.get(target, name)
-        return found
+        return self.get(target, name)
 
     def set_plain(self, target: Any, name: str, value: Any, /) -> None:
         """`object.__setattr__`, which gets past a `__setattr__` of the class and past a frozen dataclass."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import abc
 import builtins
-
 import enum
 import typing
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import Any
 
 from weft_workflows.sandbox.attribute_table import ATTRIBUTES, CLASS_BODY_SPECIALS, NEVER
 
-_build_class: Callable[..., Any] = builtins.__build_class__  # type: ignore[attr-defined]
+_build_class: Callable[..., Any] = builtins.__build_class__
 _MARKERS: tuple[Any, ...] = (object, abc.ABC, typing.Generic, typing.Protocol)
 _METACLASSES = (type, abc.ABCMeta, enum.EnumMeta, type(typing.Protocol), type(typing.NamedTuple("_N", [])))
 _FINAL = (bool, range, slice, type(None))
@@ -102,11 +101,31 @@ class Classes:
 #: Special names that the statement itself, a decorator or the standard library may put there, but no class body.
 _REFUSED = (
     frozenset(
-        """
-    __del__ __reduce__ __reduce_ex__ __getstate__ __setstate__ __getnewargs__ __getnewargs_ex__ __getattribute__ __instancecheck__
-    __subclasscheck__ __prepare__ __mro_entries__ __subclasses__ __class__ __builtins__ __globals__ __code__ __closure__ __func__
-    __self__ __wrapped__ __buffer__ __release_buffer__
-    """.split()
+        [
+            "__del__",
+            "__reduce__",
+            "__reduce_ex__",
+            "__getstate__",
+            "__setstate__",
+            "__getnewargs__",
+            "__getnewargs_ex__",
+            "__getattribute__",
+            "__instancecheck__",
+            "__subclasscheck__",
+            "__prepare__",
+            "__mro_entries__",
+            "__subclasses__",
+            "__class__",
+            "__builtins__",
+            "__globals__",
+            "__code__",
+            "__closure__",
+            "__func__",
+            "__self__",
+            "__wrapped__",
+            "__buffer__",
+            "__release_buffer__",
+        ]
     )
     - CLASS_BODY_SPECIALS
 )

@@ -51,7 +51,7 @@ class Environment:
         self.modules: dict[str, Any] = {}
         self.classes = Classes(BASES)
         self.classes.open.add(Module)
-        self.type = make_type(self.classes)
+        self.type = make_type()
         self.attributes = Attributes(self.namespace, self.classes, self.type)
         self.formatting = Formatting(self.meter, self.attributes.get)
         self.arithmetic = Arithmetic(self.meter, self.formatting)

@@ -11,6 +11,8 @@ run's namespace supplies (`environment.new_globals`). What always holds:
 The names of guards end in two underscores as well, since a class body mangles names that only begin with them.
 """
 
+# ruff: noqa: N802 - visitors are named after node classes
+
 from __future__ import annotations
 
 import ast

@@ -70,7 +70,7 @@ class OperatorGuard(ast.NodeTransformer):
             return node if unchecked else self.call("sized", node, at=node)
         if type(node.op) in _SET_OPERATORS:
             return self._set_operation(node, left, right)
-        if type(node.op) not in _BEFORE or (result is not None and result <= BOUNDED) or _is_real(node, left, right):
+        if type(node.op) not in _BEFORE or (result is not None and result <= BOUNDED) or _is_real(node, left):
             return node
         guarded = self.call(_BEFORE[type(node.op)], node.left, node.right, at=node)
         if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Name) and is_simple(node.right):
@@ -168,8 +168,8 @@ def _type_of(variable: str) -> ast.expr:
     return ast.Call(func=own("type"), args=[load(variable)], keywords=[])
 
 
-def _is_real(node: ast.BinOp, left: int | None, right: int | None) -> bool:
-    """Whether `*` or `%` has a float constant on one side, which no sequence takes."""
+def _is_real(node: ast.BinOp, left: int | None) -> bool:
+    """Whether `*` has a float constant on one side, which no sequence takes, or `%` a number on its left."""
     if isinstance(node.op, ast.Mult):
         return _is_float(node.left) or _is_float(node.right)
     return isinstance(node.op, ast.Mod) and left is not None

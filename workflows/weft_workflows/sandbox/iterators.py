@@ -12,8 +12,7 @@ from typing import Any, ClassVar
 
 from weft_workflows.sandbox.sets import FrozenOrderedSet, OrderedSet, SetIterator
 
-_KEYS, _VALUES, _ITEMS = (type({}.keys()), type({}.values()), type({}.items()))
-_VIEW_MAPPING = {_KEYS: "keys", _VALUES: "values", _ITEMS: "items"}
+_VIEW_MAPPING: dict[Any, str] = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
 
 
 class DictIterator:
@@ -85,7 +84,8 @@ def iterate_backwards(value: Any) -> Iterator[Any]:
         return DictIterator(value, "keys", backwards=True)
     if kind in _VIEW_MAPPING and type(_mapping(value)) is dict:
         return DictIterator(_mapping(value), _VIEW_MAPPING[kind], backwards=True)
-    return reversed(value)
+    backwards: Iterator[Any] = reversed(value)
+    return backwards
 
 
 def _mapping(view: Any) -> Any:

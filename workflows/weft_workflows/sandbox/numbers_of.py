@@ -79,8 +79,6 @@ class NumberTypes:
                 return 1 if all(self.bits(each) is not None for each in [left, *others]) else None
             case ast.IfExp(body=body, orelse=orelse):
                 return join(self.bits(body), self.bits(orelse))
-            case ast.Call(func=ast.Name(id="len"), keywords=[]) if "len" not in self.shadowed:
-                return 64
             case _:
                 return None
 

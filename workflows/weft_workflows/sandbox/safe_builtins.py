@@ -48,7 +48,7 @@ class CallIterator:
         return value
 
 
-def make_type(classes: Classes) -> Any:
+def make_type() -> Any:
     """The run's `type`: tells the type of a value, and makes none."""
 
     def type_of(*args: Any, **kwargs: Any) -> Any:
@@ -101,7 +101,25 @@ class Builtins:
             "range": range_facade,
             "__build_class__": self._classes.build,
         }
-        for name in "ascii delattr dir divmod format getattr hasattr hash id iter pow print repr reversed setattr vars round".split():
+        for name in [
+            "ascii",
+            "delattr",
+            "dir",
+            "divmod",
+            "format",
+            "getattr",
+            "hasattr",
+            "hash",
+            "id",
+            "iter",
+            "pow",
+            "print",
+            "repr",
+            "reversed",
+            "setattr",
+            "vars",
+            "round",
+        ]:
             real[name] = _named(getattr(self, name if name not in ("print",) else "print_"), name)
         return real
 
@@ -167,7 +185,7 @@ class Builtins:
     def hash(self, value: Any, /) -> int:
         if value is None:
             return 0xFCA86420
-        if type(value).__hash__ is object.__hash__:
+        if getattr(type(value), "__hash__", None) is object.__hash__:
             return self.id(value) >> 4
         return hash(value)
 
@@ -179,9 +197,7 @@ class Builtins:
             self._identities[id(value)] = found
         return found[0]
 
-    def print_(
-        self, *values: Any, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False
-    ) -> None:
+    def print_(self, *values: Any, sep: str | None = " ", end: str | None = "\n", file: Any = None, **_: Any) -> None:
         for name, given in (("sep", sep), ("end", end)):
             if given is not None and not isinstance(given, str):
                 raise TypeError(f"{name} must be None or a string, not {type(given).__name__}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, MutableSet, Set
 from typing import Any, ClassVar
 
-_VIEWS = (type({}.keys()), type({}.items()))
+_VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.items()))
 
 
 class SetIterator:
@@ -305,7 +305,7 @@ class FrozenOrderedSet(_Base):
         return self if type(self) is FrozenOrderedSet else self._plain(dict(self._items))
 
 
-OrderedSet.__hash__ = None  # type: ignore[assignment]
+OrderedSet.__hash__ = None
 for _kind, _name in ((OrderedSet, "set"), (FrozenOrderedSet, "frozenset")):
     _kind.__name__ = _kind.__qualname__ = _name
     _kind.__module__ = "builtins"
@@ -317,12 +317,13 @@ def _key(element: Any) -> Any:
     return FrozenOrderedSet._of(element._items) if isinstance(element, OrderedSet) else element
 
 
-def _set_like(other: object) -> dict[Any, None] | None:
+def _set_like(other: Any) -> dict[Any, None] | None:
     """The elements of something that a set compares with, else None."""
     if isinstance(other, _Base):
-        return other._items
+        items: dict[Any, None] = other._items
+        return items
     if isinstance(other, (*_VIEWS, set, frozenset)):
-        return dict.fromkeys(other)
+        return dict.fromkeys(list(other))
     return None
 
 

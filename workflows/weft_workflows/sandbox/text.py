@@ -6,8 +6,9 @@ before CPython's recursive `repr` sees it. Knows nothing of syntax trees.
 
 from __future__ import annotations
 
+import _string  # type: ignore[import-not-found]
 import re
-from _string import formatter_field_name_split, formatter_parser
+import string
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from weft_workflows.sandbox.meter import NESTING, Meter
 
 #: Padding and precision up to this need no check.
 SMALL_WIDTH = 1_000
+_FORMATTER = string.Formatter()
 _NUMBER = re.compile(r"\d+")
 _PERCENT = re.compile(
     r"%(?:\((?P<key>[^()]*)\))?[#0\- +]*(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d+)?)?[hlL]?(?P<type>.)?", re.DOTALL
@@ -52,7 +54,7 @@ class Formatting:
         path = [id(value)]
         while stack:
             for child in stack[-1]:
-                self._meter.charge()
+                self._meter.charge(4)
                 if type(child) is str:
                     self._meter.charge(len(child) >> 6)
                 elif isinstance(child, _CONTAINERS) and id(child) not in path[-64:]:
@@ -115,7 +117,7 @@ class Formatting:
         if depth < 1:
             raise ValueError("Max string recursion exceeded")
         pieces: list[str] = []
-        for literal, field, spec, conversion in formatter_parser(template):
+        for literal, field, spec, conversion in _FORMATTER.parse(template):
             pieces.append(literal)
             if field is None:
                 continue
@@ -128,7 +130,7 @@ class Formatting:
         return "".join(pieces)
 
     def _field(self, name: str, args: tuple[Any, ...] | None, kwargs: Mapping[str, Any]) -> Any:
-        first, rest = formatter_field_name_split(name)
+        first, rest = _split_field(name)
         if isinstance(first, int):
             value = self._positional(args, first)
         else:
@@ -170,6 +172,12 @@ class Formatting:
         if not starred:
             return None
         return list(values) if type(values) is tuple else [values]
+
+
+def _split_field(name: str) -> tuple[Any, Any]:
+    """The first part of a field's name, a number or a key, and the attributes and indices that follow."""
+    found: tuple[Any, Any] = _string.formatter_field_name_split(name)
+    return found
 
 
 class _Numbering:

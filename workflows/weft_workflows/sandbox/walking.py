@@ -40,6 +40,12 @@ _SIZED = _FIXED | {list, bytearray, range}
 _FREE = frozenset((types.GeneratorType, BigRange))
 
 
+def _number(element: Any) -> Any:
+    if type(element) is not int and type(element) is not float:
+        raise TypeError(f"range() must give numbers in an orchestration, not '{type(element).__name__}' objects")
+    return element
+
+
 class Walking:
     """The charges of one run."""
 
@@ -49,7 +55,8 @@ class Walking:
     def span(self, numbers: Any, /) -> Iterable[int]:
         """The source of a loop over `range(…)`."""
         if type(numbers) is not range:
-            return iter(numbers)
+            # Another block may have given the name `range` to something else; the guard's proofs need numbers all the same.
+            return iter(numbers) if type(numbers) is BigRange else map(_number, numbers)
         if not -(1 << 62) < numbers.start < 1 << 62 or not -(1 << 62) < numbers.stop < 1 << 62:
             raise OverflowError("Python int too large to convert to C ssize_t")
         if len(numbers) <= 4096:
@@ -63,7 +70,8 @@ class Walking:
         if kind is list:
             if len(source) <= _STRETCH:
                 self._meter.charge(len(source))
-                return iter(source)
+                elements: Iterable[Any] = iter(source)
+                return elements
             return self._stretches(source)
         return self._other(source, kind)
 
@@ -75,10 +83,10 @@ class Walking:
     def _other(self, source: Any, kind: type) -> Iterable[Any]:
         if kind in _FIXED or kind is range:
             self._meter.charge(len(source))
-            return iter(source)
-        if kind in _FREE:
-            return iter(source)
-        return self._counted(source)
+        elif kind not in _FREE:
+            return self._counted(source)
+        elements: Iterable[Any] = iter(source)
+        return elements
 
     def _counted(self, source: Any) -> Iterator[Any]:
         charge = self._meter.charge
@@ -94,11 +102,11 @@ class Walking:
         charge, hint = self._meter.charge, operator.length_hint
 
         def stretch() -> Iterator[Any] | None:
-            left = hint(elements)
+            left = min(hint(elements), _STRETCH)
             if not left:
                 return None
-            charge(min(left, _STRETCH))
-            return itertools.islice(elements, _STRETCH)
+            charge(left)
+            return itertools.islice(elements, left)
 
         return itertools.chain.from_iterable(iter(stretch, None))
 

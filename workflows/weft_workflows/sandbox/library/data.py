@@ -30,7 +30,7 @@ def json_module(environment: Environment) -> dict[str, Any]:
     def dumps(obj: Any, *, indent: Any = None, cls: None = None, **options: Any) -> str:
         if cls is not None:
             raise TypeError("json.dumps() takes no encoder class in an orchestration; pass `default`")
-        if isinstance(indent, int) and indent > 100 or isinstance(indent, str) and len(indent) > 100:
+        if (isinstance(indent, int) and indent > 100) or (isinstance(indent, str) and len(indent) > 100):
             raise ValueError("json.dumps() indents by at most 100 characters in an orchestration")
         formatting.weigh(obj)
         text = json.dumps(obj, indent=indent, **options)
@@ -136,7 +136,7 @@ class Copying:
         return x
 
     def _filled(self, x: Any, kind: Any, deep: Callable[[Any], Any], memo: dict[int, Any]) -> Any:
-        made = collections.deque((), x.maxlen) if kind is collections.deque else kind()
+        made: Any = collections.deque(maxlen=x.maxlen) if kind is collections.deque else kind()
         memo[id(x)] = made
         put = made.add if kind is OrderedSet else made.append
         for value in x:
@@ -170,7 +170,7 @@ class Copying:
         return made
 
     def _exception(self, x: BaseException, deep: Callable[[Any], Any]) -> BaseException:
-        made = type(x).__new__(type(x), *x.args)  # type: ignore[call-overload]
+        made = type(x).__new__(type(x), *x.args)
         made.args = deep(x.args)
         made.__dict__.update({name: deep(value) for name, value in x.__dict__.items()})
         copied: BaseException = made
@@ -179,14 +179,15 @@ class Copying:
 
 def _blank(x: Any, kind: Any, deep: Callable[[Any], Any]) -> Any:
     """A new instance that no constructor of the orchestration has seen."""
-    for base in (tuple, str, bytes, int, float):
+    bases: tuple[Any, ...] = (tuple, str, bytes, int, float)
+    for base in bases:
         if isinstance(x, base):
             content: Any = [deep(value) for value in tuple.__iter__(x)] if base is tuple else base(x)
             return base.__new__(kind, content)
-    for base in (dict, list):
+    for base in (dict, list, object):
         if isinstance(x, base):
             return base.__new__(kind)
-    return object.__new__(kind)
+    raise TypeError(f"cannot copy {kind.__name__!r}")
 
 
 def copy_module(environment: Environment) -> dict[str, Any]:
@@ -201,7 +202,9 @@ def copy_module(environment: Environment) -> dict[str, Any]:
     return {"copy": shallow, "deepcopy": deep, "Error": copy.Error, "error": copy.Error}
 
 
-_DATACLASS_OPTIONS = frozenset("init repr eq order unsafe_hash frozen match_args kw_only slots".split())
+_DATACLASS_OPTIONS = frozenset(
+    ["init", "repr", "eq", "order", "unsafe_hash", "frozen", "match_args", "kw_only", "slots"]
+)
 
 
 def dataclasses_module(environment: Environment) -> dict[str, Any]:
@@ -241,7 +244,8 @@ def dataclasses_module(environment: Environment) -> dict[str, Any]:
         check(obj, "replace")
         return dataclasses.replace(obj, **changes)
 
-    return found | {"dataclass": dataclass, "asdict": asdict, "astuple": astuple, "replace": replace}
+    ours: dict[str, Any] = {"dataclass": dataclass, "asdict": asdict, "astuple": astuple, "replace": replace}
+    return found | ours
 
 
 def _plain(value: Any, make: Callable[[Any], Any], copying: Copying) -> Any:
@@ -265,11 +269,9 @@ def enum_module(_environment: Environment) -> dict[str, Any]:
 
 
 def collections_module(environment: Environment) -> dict[str, Any]:
-    def namedtuple(
-        typename: Any, field_names: Any, *, rename: bool = False, defaults: Any = None, module: Any = None
-    ) -> Any:
+    def namedtuple(typename: Any, field_names: Any, *, rename: bool = False, defaults: Any = None, **_: Any) -> Any:
         names = field_names if isinstance(field_names, str) else [str(name) for name in field_names]
-        made = collections.namedtuple(str(typename), names, rename=rename, defaults=defaults, module=None)  # type: ignore[misc]
+        made = collections.namedtuple(str(typename), names, rename=rename, defaults=defaults, module=None)  # type: ignore[misc, arg-type]
         made.__module__ = "__main__"
         return environment.classes.trust(made)
 
@@ -281,7 +283,7 @@ class Hash:
 
     __slots__ = ("_charge", "_inner")
     __weft_names__: ClassVar[frozenset[str]] = frozenset(
-        "update digest hexdigest copy name digest_size block_size".split()
+        ["update", "digest", "hexdigest", "copy", "name", "digest_size", "block_size"]
     )
 
     def __init__(self, inner: Any, charge: Callable[[int], None]) -> None:
@@ -362,8 +364,7 @@ def difflib_module(environment: Environment) -> dict[str, Any]:
             meter.charge(len(first) * len(second) >> 2)
 
     class SequenceMatcher(difflib.SequenceMatcher[Any]):
-        __weft_names__ = frozenset("ratio quick_ratio real_quick_ratio get_matching_blocks get_opcodes find_longest_match "
-                                   "set_seqs set_seq1 set_seq2 a b get_grouped_opcodes".split())  # fmt: skip
+        __weft_names__ = frozenset(["ratio", "quick_ratio", "real_quick_ratio", "get_matching_blocks", "get_opcodes", "find_longest_match", "set_seqs", "set_seq1", "set_seq2", "a", "b", "get_grouped_opcodes"])  # fmt: skip
 
         def __init__(self, isjunk: Any = None, a: Any = "", b: Any = "", autojunk: bool = True) -> None:
             charge(a, b)

@@ -244,7 +244,8 @@ def operator_module(environment: Environment) -> dict[str, Any]:
         return arithmetic.sized(left + right)
 
     def added_in_place(left: Any, right: Any, /) -> Any:
-        return operator.iadd(left, walking.addend(right))
+        left += walking.addend(right)
+        return left
 
     def contains(container: Any, value: Any, /) -> bool:
         return arithmetic.contains(container, value)

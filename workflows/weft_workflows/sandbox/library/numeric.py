@@ -71,7 +71,7 @@ def _whole(native: Callable[[Any], int], meter: Meter) -> Callable[[Any], int]:
     return whole
 
 
-def decimal_module(environment: Environment) -> dict[str, Any]:
+def decimal_module(_environment: Environment) -> dict[str, Any]:
     """The contexts are the current ones of the thread's `contextvars`, which the machine keeps apart for each run."""
     found = {name: getattr(decimal, name) for name in ALLOWED_MODULES["decimal"]}
 

@@ -144,7 +144,22 @@ class Match:
 
     __slots__ = ("_inner", "endpos", "pos", "re")
     __weft_names__: ClassVar[frozenset[str]] = frozenset(
-        "group groups groupdict start end span expand re string pos endpos lastindex lastgroup regs".split()
+        [
+            "group",
+            "groups",
+            "groupdict",
+            "start",
+            "end",
+            "span",
+            "expand",
+            "re",
+            "string",
+            "pos",
+            "endpos",
+            "lastindex",
+            "lastgroup",
+            "regs",
+        ]
     )
 
     def __init__(self, inner: Any, pattern: Pattern, pos: int, endpos: int) -> None:
@@ -245,7 +260,20 @@ class Pattern:
 
     __slots__ = ("_before_newline", "_inner", "_meter", "flags", "groupindex", "groups", "pattern")
     __weft_names__: ClassVar[frozenset[str]] = frozenset(
-        "match search fullmatch findall finditer sub subn split pattern flags groups groupindex".split()
+        [
+            "match",
+            "search",
+            "fullmatch",
+            "findall",
+            "finditer",
+            "sub",
+            "subn",
+            "split",
+            "pattern",
+            "flags",
+            "groups",
+            "groupindex",
+        ]
     )
 
     def __init__(self, pattern: Any, flags: int, meter: Meter) -> None:
@@ -321,7 +349,8 @@ class Pattern:
         return [found.groups(empty) for found in self._all(string, pos, endpos)]
 
     def split(self, string: Any, maxsplit: int = 0) -> list[Any]:
-        pieces, last = [], 0
+        pieces: list[Any] = []
+        last = 0
         if maxsplit >= 0:
             for found in self._all(string):
                 if maxsplit and len(pieces) >= maxsplit * (self.groups + 1):
@@ -427,7 +456,21 @@ def re_module(environment: Environment) -> dict[str, Any]:
     found: dict[str, Any] = {name: direct(name) for name in ("match", "search", "fullmatch", "findall", "finditer")}
     found |= {
         name: getattr(RegexFlag, name)
-        for name in "A ASCII I IGNORECASE M MULTILINE S DOTALL X VERBOSE U UNICODE NOFLAG".split()
+        for name in [
+            "A",
+            "ASCII",
+            "I",
+            "IGNORECASE",
+            "M",
+            "MULTILINE",
+            "S",
+            "DOTALL",
+            "X",
+            "VERBOSE",
+            "U",
+            "UNICODE",
+            "NOFLAG",
+        ]
     }
     return found | {
         "RegexFlag": RegexFlag,

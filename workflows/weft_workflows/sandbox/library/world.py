@@ -166,8 +166,28 @@ class Logger:
 
     __slots__ = ("_library", "level", "name")
     __weft_names__: ClassVar[frozenset[str]] = frozenset(
-        "debug info warning warn error exception critical fatal log setLevel isEnabledFor getEffectiveLevel addHandler "
-        "removeHandler hasHandlers getChild name level handlers propagate".split()
+        [
+            "debug",
+            "info",
+            "warning",
+            "warn",
+            "error",
+            "exception",
+            "critical",
+            "fatal",
+            "log",
+            "setLevel",
+            "isEnabledFor",
+            "getEffectiveLevel",
+            "addHandler",
+            "removeHandler",
+            "hasHandlers",
+            "getChild",
+            "name",
+            "level",
+            "handlers",
+            "propagate",
+        ]
     )
     handlers: ClassVar[tuple[Any, ...]] = ()
     propagate: ClassVar[bool] = True
@@ -266,7 +286,10 @@ class Logging:
 def logging_module(environment: Environment) -> dict[str, Any]:
     library = Logging(environment)
     root = library.getLogger()
-    functions = {name: getattr(root, name) for name in "debug info warning warn error exception critical log".split()}
+    functions = {
+        name: getattr(root, name)
+        for name in ["debug", "info", "warning", "warn", "error", "exception", "critical", "log"]
+    }
 
     def level_name(level: Any) -> Any:
         return next((name for name, value in _LEVELS.items() if value == level), f"Level {level}")
