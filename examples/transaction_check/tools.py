@@ -69,14 +69,14 @@ def search_watchlist(name: str) -> list[dict[str, Any]]:
 
 @tool(effect="read")
 @traced
-def score_with_small_model(features: dict[str, float]) -> dict[str, Any]:
+def score_with_small_model(features: dict[str, int | float]) -> dict[str, Any]:
     """Risk (0 to 1) by the small local model: a logistic regression."""
     return {"model": "small", "risk": _logistic(SMALL_MODEL, features)}
 
 
 @tool(effect="read")
 @traced
-def score_with_large_model(features: dict[str, float]) -> dict[str, Any]:
+def score_with_large_model(features: dict[str, int | float]) -> dict[str, Any]:
     """Risk (0 to 1) by the large local model: a logistic regression with other weights, averaged over
     noise.
     """
@@ -113,7 +113,7 @@ def notify_officer(case_id: str, names: list[str]) -> dict[str, Any]:
     return officer
 
 
-def _logistic(weights: dict[str, float], features: dict[str, float]) -> float:
+def _logistic(weights: dict[str, float], features: dict[str, int | float]) -> float:
     total = weights["bias"] + sum(weights[name] * value for name, value in sorted(features.items()))
     return round(1 / (1 + math.exp(-total)), 6)
 

@@ -22,6 +22,8 @@ class Example:
     #: Tools that the script calls without `await`, to be awaited on the spot.
     implicit: tuple[str, ...] = ()
     ordered: bool = True
+    #: How many of the steps end by an exception.
+    failing: int = 0
     #: How many executions must have begun when a test kills the run: reads and idempotent writes are in flight then.
     kill_after: int = 1
 
@@ -84,6 +86,7 @@ EXAMPLES = (
     ),
     Example(
         "quarterly_products",
+        failing=1,
         kill_after=8,
         steps=13,
         output="skipping 2023-Q1: no figures for 2023-Q1\n",
@@ -134,6 +137,7 @@ EXAMPLES = (
     ),
     Example(
         "health_check",
+        failing=4,
         kill_after=20,
         steps=64,
         output='    "degraded": 5,\n    "healthy": 43,\n    "unreachable": 2\n',
