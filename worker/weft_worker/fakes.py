@@ -17,6 +17,7 @@ import ast
 import inspect
 import json
 import runpy
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,9 +192,15 @@ def _run_python(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise FakesError(f"the fakes' file {path} cannot be read: {error.strerror or error}") from None
     except Exception as error:
-        line = getattr(error, "lineno", None)
-        raise FakesError(f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {error}") from error
+        raise FakesError(f"{path}{_line_of(error, path)}: {type(error).__name__}: {error}") from error
     return {name: values[name] for name in names if name in values and not isinstance(values[name], type)}
+
+
+def _line_of(error: Exception, path: Path) -> str:
+    if isinstance(error, SyntaxError):
+        return f":{error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f":{lines[-1]}" if lines else ""
 
 
 def _defined_names(tree: ast.Module) -> list[str]:

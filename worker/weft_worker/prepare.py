@@ -56,11 +56,12 @@ class _Problems:
         if not errors:
             return
         self.exit_code, self.type = FAILED, "CompileError"
-        texts = (render([each], failure.source, "full", file=failure.file, color=color) for each in errors)
+        text = render(errors, failure.source, "full", file=failure.file, color=color).rstrip("\n")
+        texts = [text] + [""] * (len(errors) - 1)
         rows = json.loads(render(errors, failure.source, "json", file=failure.file))
         # What the compiler found comes first: it is what the exit code and the JSON object's error speak of.
         self.found[:0] = [
-            Problem(each.code, each.message, each.span.line, text.rstrip("\n"), row)
+            Problem(each.code, each.message, each.span.line, text, row)
             for each, text, row in zip(errors, texts, rows, strict=True)
         ]
 

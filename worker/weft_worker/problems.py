@@ -15,18 +15,18 @@ from weft_worker.outcome import FAILED, USAGE
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong. `text` is what people read; the rest is for programs."""
+    """One thing that is wrong."""
 
     code: str
     message: str
     line: int = 0
-    #: The rendering for people where it is more than the message.
-    text: str = ""
+    #: What people read, where it is more than the message; empty where an earlier problem's text covers this one.
+    text: str | None = None
     #: The diagnostic's own JSON, where the compiler found the problem.
     data: dict[str, Any] | None = None
 
     def for_people(self) -> str:
-        return self.text or f"error: {self.message}"
+        return f"error: {self.message}" if self.text is None else self.text
 
     def to_json(self) -> dict[str, Any]:
         return self.data or {"code": self.code, "message": self.message, "line": self.line}

@@ -163,8 +163,12 @@ async def cancel(connection: Connection, run_id: str) -> None:
     """Ask a run to stop; its `finally` blocks run. Raises CommandFailed where there is no such run or it is
     over.
     """
+    handle = connection.client.get_workflow_handle(run_id)
     try:
-        await connection.client.get_workflow_handle(run_id).cancel()
+        described = await handle.describe()
+        if described.close_time is not None:
+            raise failed(f"the run {run_id} is over: see it with `weft result {run_id}`", run_id=run_id)
+        await handle.cancel()
     except RPCError as error:
         raise _no_run(run_id, error) from None
 
@@ -277,8 +281,6 @@ def _done(history: RunHistory) -> int:
 
 def _no_run(run_id: str, error: RPCError) -> CommandFailed:
     if error.status is RPCStatusCode.NOT_FOUND:
-        if "already completed" in error.message:
-            return failed(f"the run {run_id} is over: see it with `weft result {run_id}`", run_id=run_id)
         return failed(
             f"there is no run {run_id} on this server: see `weft list`; --state-dir or --address choose another server",
             type_="NoSuchRun",

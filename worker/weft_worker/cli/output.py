@@ -43,8 +43,8 @@ def print_failure(failure: CommandFailed, *, as_json: bool, debug: bool) -> int:
     """Print why a command could not do its work. Returns the exit code."""
     if debug:
         traceback.print_exception(failure)
-    for problem in failure.problems:
-        say(problem.for_people())
+    for text in filter(None, (problem.for_people() for problem in failure.problems)):
+        say(text)
     if as_json:
         first = failure.problems[0]
         error = OutcomeError(failure.type, first.message, first.line)

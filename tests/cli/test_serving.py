@@ -1,0 +1,75 @@
+"""Processes that stay: `weft dev`, `weft worker`, and runs that are submitted to them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import pytest
+from weft_worker.embedded import ServerInfo, running_server
+
+from tests.cli.conftest import Weft, await_truth
+
+pytestmark = pytest.mark.server
+
+
+def await_line(process: subprocess.Popen[str], words: str) -> None:
+    """Read a process's stderr up to the line that has those words."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"the process ended without saying {words!r}")
+
+
+def test_dev_serves_submitted_runs_until_ctrl_c(weft: Weft) -> None:
+    weft.write("plan.py", "async def main(n):\n    return await double(n)\n")
+    dev = weft.start("dev", "--tools", "tools.py")
+    await_line(dev, "working on weft (all)")
+    second = weft("dev")
+    assert second.code == 2
+    assert "already runs" in second.stderr
+    submitted = weft("submit", "--plan", "plan.py", "--tools", "tools.py", "--inputs", '{"n": 4}', "--run-id", "run-s")
+    assert submitted.code == 0, submitted.stderr
+    run_id, link = submitted.stdout.splitlines()
+    assert run_id == "run-s"
+    assert link.endswith("/workflows/run-s")
+    await_truth(lambda: weft("status", run_id).code == 0, "the submitted run does not complete")
+    assert weft("result", run_id, "--json").json["result"] == 8
+    dev.send_signal(signal.SIGINT)
+    ended = weft.end(dev)
+    assert ended.code == 0, ended.stderr
+    assert running_server(weft.state) is None
+
+
+def test_workers_of_two_roles_share_the_work(weft_served: Weft, temporal_server: ServerInfo) -> None:
+    queue = {"WEFT_TASK_QUEUE": "roles"}
+    address = ("--address", temporal_server.address)
+    runs = weft_served.start("worker", "--role", "workflows", *address, **queue)
+    steps = weft_served.start("worker", "--role", "activities", "--tools", "tools.py", *address, **queue)
+    await_line(runs, "working on roles (workflows)")
+    await_line(steps, "working on roles (activities)")
+    weft_served.write("plan.py", "return await double(await slow(3, 2.0))\n")
+    submit = ("submit", "--plan", "plan.py", "--tools", "tools.py", "--json", *address)
+    submitted = weft_served(*submit, **queue)
+    run_id = submitted.json["run_id"]
+    assert submitted.json["status"] == "running"
+    weft_served.await_call("slow 3 begins")
+    status = weft_served("status", run_id, "--json", **queue)
+    assert (status.code, status.json["status"], status.json["lines"]) == (3, "running", [1])
+    await_truth(lambda: weft_served("status", run_id, **queue).code == 0, "the run does not complete")
+    assert weft_served("result", run_id, "--json").json["result"] == 6
+    for worker in (runs, steps):
+        worker.send_signal(signal.SIGTERM)
+        assert weft_served.end(worker).code == 0
+
+
+def test_a_cancelled_run_says_so(weft_served: Weft, temporal_server: ServerInfo) -> None:
+    weft_served.write("plan.py", "await asyncio.sleep(600)\nreturn 1\n")
+    run = weft_served.start("run", "plan.py", "--run-id", "run-cancelled", "--json")
+    await_truth(lambda: weft_served("status", "run-cancelled").code == 3, "the run does not start")
+    cancelled = weft_served("cancel", "run-cancelled", "--json")
+    assert (cancelled.code, cancelled.json["status"]) == (0, "cancelled")
+    ended = weft_served.end(run)
+    assert (ended.code, ended.json["status"]) == (1, "cancelled")
+    assert ended.json["error"]["type"] == "CancelledError"
