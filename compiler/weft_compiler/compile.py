@@ -55,20 +55,20 @@ def _compile(text: str, tools: Sequence[ToolSpec], file: str, inputs: Sequence[s
     if source is None:
         reporter.raise_if_errors()
         raise AssertionError("parsing failed without a diagnostic")
-    check_subset(source, reporter)
     callable_tools = {t.name: t for t in tools}
+    check_subset(source, reporter, tools=callable_tools)
     normalise(source.tree)
     entry = prepare_entry(source.tree, set(callable_tools), reporter)
     names = resolve(source.tree)
     modules = check_names(source, names, callable_tools, {*inputs, INPUTS}, reporter)
     effects = infer_effects(source.tree, names, set(callable_tools), reporter)
     reporter.raise_if_errors()
+    used = _used_tools(source, callable_tools)
     unit = Unit(source, names, effects, callable_tools, reporter)
     functions = lower_module(unit, source.tree)
     reporter.raise_if_errors()
     graph = Graph(entry=MODULE, functions=functions, inputs=_inputs(entry, inputs), modules=modules)
     check_graph(graph)
-    used = _used_tools(source, callable_tools)
     return Plan(file=file, source=text, graph=graph, tools=used, limits=limits)
 
 
@@ -89,7 +89,7 @@ def _with_deep_stack(work: Callable[[], _T]) -> _T:
     def run() -> None:
         try:
             outcome.append(work())
-        except BaseException as problem:
+        except BaseException as problem:  # noqa: BLE001 - handed to the calling thread
             problems.append(problem)
 
     limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK_BYTES)

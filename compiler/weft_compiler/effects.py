@@ -64,14 +64,15 @@ class _Owners:
         self.lambdas: list[ast.Lambda] = []
         self.awaits: list[ast.AST] = []
         for node, scope in walk_scoped(names, tree, names.module):
-            self._note(node, scope)
+            if isinstance(node, ast.Call):
+                self.calls[node] = scope
+        for node in ast.walk(tree):
+            self._note(node)
             for child in ast.iter_child_nodes(node):
                 self.parents[child] = node
 
-    def _note(self, node: ast.AST, scope: Scope) -> None:
-        if isinstance(node, ast.Call):
-            self.calls[node] = scope
-        elif isinstance(node, FunctionNode):
+    def _note(self, node: ast.AST) -> None:
+        if isinstance(node, FunctionNode):
             self.functions.append(node)
         elif isinstance(node, ast.Lambda):
             self.lambdas.append(node)

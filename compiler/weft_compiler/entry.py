@@ -31,7 +31,7 @@ class Entry:
 
 def prepare_entry(tree: ast.Module, tools: set[str], reporter: Reporter) -> Entry:
     """Finds the entry, and appends to the module what makes its result the module's `return` value."""
-    if not tree.body or does_work(tree):
+    if not tree.body or does_work(tree, tools):
         _return_result(tree)
         return Entry()
     candidates = _uncalled(tree, tools)
@@ -48,21 +48,33 @@ def prepare_entry(tree: ast.Module, tools: set[str], reporter: Reporter) -> Entr
     return _call_entry(tree, candidates[0])
 
 
-def does_work(tree: ast.Module) -> bool:
-    """Whether top-level code does more than define and name things."""
-    return any(_works(statement) for statement in tree.body)
+def does_work(tree: ast.Module, tools: set[str]) -> bool:
+    """Whether top-level code does more than define and name things. Constants may be made by calls of builtins."""
+    callables = tools | {n.name for n in tree.body if isinstance(n, FunctionNode)}
+    return any(_works(statement, callables) for statement in tree.body)
 
 
-def _works(node: ast.stmt) -> bool:
+def _works(node: ast.stmt, callables: set[str]) -> bool:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom() | ast.Pass():
             return False
         case ast.Expr():
             return not isinstance(node.value, ast.Constant)
         case ast.Assign() | ast.AnnAssign():
-            return any(isinstance(n, (ast.Await, ast.Call)) for n in ast.walk(node))
+            return any(isinstance(n, ast.Await) or _runs(n, callables) for n in ast.walk(node))
         case _:
             return True
+
+
+def _runs(node: ast.AST, callables: set[str]) -> bool:
+    """A call of a tool, of a function defined here, or of `asyncio.run`."""
+    match node:
+        case ast.Call(func=ast.Name(id=name)):
+            return name in callables
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="asyncio"), attr="run")):
+            return True
+        case _:
+            return False
 
 
 def _uncalled(tree: ast.Module, tools: set[str]) -> list[FunctionNode]:

@@ -5,8 +5,9 @@ Claude often writes `roi = calculate_roi(rec)` for an asynchronous tool. Whether
 through assignments, displays, comprehensions, `append`, subscripts, `values`, `zip`, parameters and returns, to a
 fixpoint.
 
-A flow is a pair (item, level): the item is a call site or a function, the level how many containers it lies in. The
-analysis is flow-insensitive: a variable holds whatever any assignment gives it.
+A flow is a pair (item, path): the item is a call site or a function, the path the containers that it lies in, the
+outermost first: `l` for a collection, `d` for a mapping's values, a digit for that place of a tuple. The analysis is flow-insensitive: a variable
+holds whatever any assignment gives it.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from typing import Literal
 from weft_compiler.resolve import ComprehensionNode, FunctionNode, Names, Scope, elements, parameters
 
 Use = Literal["consumed", "needed", "escaped"]
-Level = int
-_DEEPEST: Level = 4
+#: The containers around an item, the outermost first: `l`, `d` or a digit each; empty for the item itself.
+Path = str
+_DEEPEST = 4
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Site:
 
 
 Item = ToolValue | FunctionValue | Site
-Flow = frozenset[tuple[Item, Level]]
+Flow = frozenset[tuple[Item, Path]]
 NOTHING: Flow = frozenset()
 
 #: asyncio's functions that take an awaitable as their first argument and see to it.
@@ -63,7 +65,6 @@ _DEEPER = frozenset({"zip", "enumerate"})
 _NEUTRAL = frozenset({"len", "type", "id", "isinstance", "callable", "bool"})
 _STORING_METHODS = frozenset({"append", "add", "appendleft", "put_nowait", "put", "insert", "setdefault"})
 _TAKING_METHODS = frozenset({"get", "pop", "popleft", "popitem", "get_nowait", "setdefault"})
-_SAME_LEVEL_METHODS = frozenset({"values", "copy"})
 
 
 @dataclass
@@ -120,9 +121,29 @@ def _imported_member(binding: ast.AST, name: str, module: str) -> str | None:
     return None
 
 
-def shift(flow: Flow, by: int) -> Flow:
-    """The flow as seen in a container (`by` 1) or as taken out of one (-1)."""
-    return frozenset((item, min(level + by, _DEEPEST)) for item, level in flow if level + by >= 0)
+def wrapped(flow: Flow, container: Path = "l") -> Flow:
+    """The flow as seen in a container of that kind."""
+    return frozenset((item, (container + path)[:_DEEPEST]) for item, path in flow)
+
+
+def taken(flow: Flow) -> Flow:
+    """What a subscript or `pop` takes out of a container of any kind."""
+    return frozenset((item, path[1:]) for item, path in flow if path)
+
+
+def iterated(flow: Flow) -> Flow:
+    """What iteration gives; a mapping gives its keys, which are nothing of interest."""
+    return frozenset((item, path[1:]) for item, path in flow if path and path[0] != "d")
+
+
+def at_place(flow: Flow, place: int) -> Flow:
+    """What destructuring gives to the target at that place."""
+    return frozenset((item, path[1:]) for item, path in flow if path and path[0] in ("l", str(place)))
+
+
+def bare(flow: Flow) -> Flow:
+    """The part of the flow that lies in no container."""
+    return frozenset((item, path) for item, path in flow if not path)
 
 
 class _Analysis:
@@ -130,8 +151,9 @@ class _Analysis:
         self.names = names
         self.tools = tools
         self.facts = Facts()
-        self.env: dict[object, set[tuple[Item, Level]]] = defaultdict(set)
-        self.returns: dict[ast.AST, set[tuple[Item, Level]]] = defaultdict(set)
+        self.env: dict[object, set[tuple[Item, Path]]] = defaultdict(set)
+        self.assigned: dict[object, set[ast.expr]] = defaultdict(set)
+        self.returns: dict[ast.AST, set[tuple[Item, Path]]] = defaultdict(set)
         self.values: dict[ast.AST, FunctionValue] = {}
         self.made: dict[tuple[ast.Call, object], Site] = {}
         self.methods: Mapping[str, list[FunctionNode]] = _methods(tree)
@@ -160,7 +182,7 @@ class _Analysis:
                 for decorator in node.decorator_list:
                     self._need(self.value(decorator))
                 self._define(node)
-                self._flow_to(node.name, frozenset({(self._function_value(node), 0)}))
+                self._flow_to(node.name, frozenset({(self._function_value(node), "")}))
             case ast.ClassDef():
                 outer, self.scope = self.scope, self.names.scopes[node]
                 self._body(node.body)
@@ -168,6 +190,8 @@ class _Analysis:
             case ast.Assign():
                 flow = self.value(node.value)
                 for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        self.assigned[self._key(target.id)].add(node.value)
                     self._assign(target, flow)
             case ast.AnnAssign():
                 if node.value is not None:
@@ -175,7 +199,7 @@ class _Analysis:
             case ast.AugAssign():
                 self._assign(node.target, self.value(node.value))
             case ast.For() | ast.AsyncFor():
-                self._assign(node.target, shift(self._iterated(node.iter), -1))
+                self._assign(node.target, iterated(self._iterable(node.iter)))
                 self._body(node.body + node.orelse)
             case ast.Return():
                 if node.value is not None:
@@ -230,10 +254,14 @@ class _Analysis:
             case ast.Name():
                 self._flow_to(target.id, flow)
             case ast.Starred():
-                self._assign(target.value, shift(flow, 1))
+                self._assign(target.value, flow)
             case ast.Tuple() | ast.List():
-                for element in target.elts:
-                    self._assign(element, shift(flow, -1))
+                starred = any(isinstance(element, ast.Starred) for element in target.elts)
+                for place, element in enumerate(target.elts):
+                    if isinstance(element, ast.Starred):
+                        self._assign(element, wrapped(iterated(flow)))
+                    else:
+                        self._assign(element, iterated(flow) if starred else at_place(flow, place))
             case ast.Subscript():
                 self.value(target.slice)
                 self._store_into(target.value, flow)
@@ -241,18 +269,23 @@ class _Analysis:
                 self.value(target.value)
                 self.env["attribute", target.attr] |= flow
 
-    def _store_into(self, container: ast.expr, flow: Flow) -> None:
-        """`container[k] = value` and `container.append(value)`."""
+    def _store_into(self, container: ast.expr, flow: Flow, kind: Path | None = None) -> None:
+        """`container[k] = value` and `container.append(value)`; `kind` is what the way of storing says of it."""
         match container:
             case ast.Name():
-                self._flow_to(container.id, shift(flow, 1))
+                self._flow_to(container.id, wrapped(flow, kind or self._kind_of(container.id)))
             case ast.Attribute():
-                self.env["attribute", container.attr] |= shift(flow, 1)
+                self.env["attribute", container.attr] |= wrapped(flow, kind or "d")
             case ast.Subscript():
                 self.value(container.slice)
-                self._store_into(container.value, shift(flow, 1))
+                self._store_into(container.value, wrapped(flow, kind or "d"))
             case _:
                 self._use(flow, "escaped")
+
+    def _kind_of(self, name: str) -> Path:
+        """Whether a variable that is stored into by subscript is ever made as a list."""
+        made_as_list = (ast.List, ast.ListComp, ast.BinOp)
+        return "l" if any(isinstance(v, made_as_list) for v in self.assigned[self._key(name)]) else "d"
 
     # -- expressions -------------------------------------------------------------------------------------------------
 
@@ -266,13 +299,13 @@ class _Analysis:
             case ast.Await():
                 return self._await(self.value(node.value), node)
             case ast.List() | ast.Tuple() | ast.Set():
-                return frozenset().union(*(self._element(e) for e in node.elts)) if node.elts else NOTHING
+                return self._display(node)
             case ast.Dict():
                 for key in node.keys:
                     if key is not None:
                         self._need(self.value(key))
                 flows = [
-                    self.value(v) if k is None else shift(self.value(v), 1)
+                    self.value(v) if k is None else wrapped(self.value(v), "d")
                     for k, v in zip(node.keys, node.values, strict=True)
                 ]
                 return frozenset().union(*flows) if flows else NOTHING
@@ -282,7 +315,7 @@ class _Analysis:
                 return self._subscript(node)
             case ast.Attribute():
                 flow = self.value(node.value)
-                self._need(frozenset(f for f in flow if f[1] == 0))
+                self._need(bare(flow))
                 return frozenset(self.env["attribute", node.attr])
             case ast.IfExp():
                 self._need(self.value(node.test))
@@ -297,7 +330,7 @@ class _Analysis:
                 return self.value(node.value)
             case ast.Lambda():
                 self._define(node)
-                return frozenset({(self._function_value(node), 0)})
+                return frozenset({(self._function_value(node), "")})
             case ast.BinOp():
                 return self._binary(node)
             case ast.Compare():
@@ -317,51 +350,58 @@ class _Analysis:
     def _name(self, node: ast.Name) -> Flow:
         flow = frozenset(self.env[self._key(node.id)])
         if node.id in self.tools and not self.names.bindings(self.scope, node.id):
-            flow |= {(ToolValue(node.id), 0)}
+            flow |= {(ToolValue(node.id), "")}
         return flow
 
-    def _element(self, node: ast.expr) -> Flow:
-        flow = self.value(node)
-        return flow if isinstance(node, ast.Starred) else shift(flow, 1)
+    def _display(self, node: ast.List | ast.Tuple | ast.Set) -> Flow:
+        placed = isinstance(node, ast.Tuple) and not any(isinstance(e, ast.Starred) for e in node.elts)
+        found: Flow = NOTHING
+        for place, element in enumerate(node.elts):
+            flow = self.value(element)
+            if isinstance(element, ast.Starred):
+                found |= wrapped(iterated(flow))
+            else:
+                found |= wrapped(flow, str(place) if placed and place < 10 else "l")
+        return found
 
     def _binary(self, node: ast.BinOp) -> Flow:
         flow = self.value(node.left) | self.value(node.right)
-        self._need(frozenset(f for f in flow if f[1] == 0))
-        return frozenset(f for f in flow if f[1] > 0)
+        self._need(bare(flow))
+        return flow - bare(flow)
 
     def _compare(self, node: ast.Compare) -> None:
         neutral = all(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops)
         for operand in [node.left, *node.comparators]:
             flow = self.value(operand)
             if not neutral:
-                self._need(frozenset(f for f in flow if f[1] == 0))
+                self._need(bare(flow))
 
     def _subscript(self, node: ast.Subscript) -> Flow:
         flow = self.value(node.value)
         self._need(self.value(node.slice))
         if isinstance(node.slice, ast.Slice):
             return flow
-        self._need(frozenset(f for f in flow if f[1] == 0))
-        return shift(flow, -1)
+        self._need(bare(flow))
+        return taken(flow)
 
-    def _iterated(self, node: ast.expr) -> Flow:
+    def _iterable(self, node: ast.expr) -> Flow:
         flow = self.value(node)
-        self._need(frozenset(f for f in flow if f[1] == 0))
+        self._need(bare(flow))
         return flow
 
     def _comprehension(self, node: ComprehensionNode) -> Flow:
-        first = self._iterated(node.generators[0].iter)
+        first = self._iterable(node.generators[0].iter)
         outer, self.scope = self.scope, self.names.scopes[node]
         for index, generator in enumerate(node.generators):
-            iterated = self._iterated(generator.iter) if index else first
-            self._assign(generator.target, shift(iterated, -1))
+            source = self._iterable(generator.iter) if index else first
+            self._assign(generator.target, iterated(source))
             for condition in generator.ifs:
                 self._need(self.value(condition))
         parts = [self.value(e) for e in elements(node)]
         if isinstance(node, ast.DictComp):
             self._need(parts[0])
         self.scope = outer
-        return shift(parts[-1], 1)
+        return wrapped(parts[-1], "d" if isinstance(node, ast.DictComp) else "l")
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
@@ -380,7 +420,7 @@ class _Analysis:
 
     def _call_of(self, node: ast.Call, callee: Flow) -> Flow:
         """A call of whatever the flow holds: tools, functions, or what only the run knows."""
-        found = {item for item, level in callee if level == 0 and not isinstance(item, Site)}
+        found = {item for item, path in callee if not path and not isinstance(item, Site)}
         self.facts.callees.setdefault(node, set()).update(found)
         arguments = [self.value(a) for a in node.args]
         keywords = {k.arg: self.value(k.value) for k in node.keywords}
@@ -388,7 +428,7 @@ class _Analysis:
         for item in sorted(found, key=_place):
             if isinstance(item, ToolValue):
                 self._need_all([*arguments, *keywords.values()])
-                result |= {(self._site(node, item), 0)}
+                result |= {(self._site(node, item), "")}
             else:
                 self._bind(item.node, node, arguments, keywords)
                 result |= self._result_of(node, item)
@@ -399,7 +439,7 @@ class _Analysis:
 
     def _result_of(self, node: ast.Call, callee: FunctionValue) -> Flow:
         if isinstance(callee.node, ast.AsyncFunctionDef):
-            return frozenset({(self._site(node, callee), 0)})
+            return frozenset({(self._site(node, callee), "")})
         return frozenset(self.returns[callee.node])
 
     def _bind(
@@ -416,35 +456,35 @@ class _Analysis:
         for index, (argument, flow) in enumerate(zip(node.args, arguments, strict=True)):
             if isinstance(argument, ast.Starred):
                 for name in positional[index:]:
-                    self.env[scope, name] |= shift(flow, -1)
+                    self.env[scope, name] |= iterated(flow)
             elif index < len(positional):
                 self.env[scope, positional[index]] |= flow
             elif function.args.vararg:
-                self.env[scope, function.args.vararg.arg] |= shift(flow, 1)
+                self.env[scope, function.args.vararg.arg] |= wrapped(flow)
         for key, flow in keywords.items():
             if key in {p.arg for p in parameters(function.args)}:
                 self.env[scope, key] |= flow
             elif function.args.kwarg:
-                self.env[scope, function.args.kwarg.arg] |= shift(flow, 1)
+                self.env[scope, function.args.kwarg.arg] |= wrapped(flow, "d")
 
     def _asyncio_call(self, node: ast.Call, name: str) -> Flow:
         flows = [self.value(a) for a in node.args] + [self.value(k.value) for k in node.keywords]
         if name == "gather":
             for argument, flow in zip(node.args, flows, strict=False):
-                self._consume(shift(flow, -1) if isinstance(argument, ast.Starred) else flow, node)
+                self._consume(iterated(flow) if isinstance(argument, ast.Starred) else flow, node)
         elif name in _CONSUMERS and flows:
             self._consume(flows[0], node)
             if name == "run":
                 return self._await(flows[0], node)
         elif name in _COLLECTION_CONSUMERS and flows:
-            self._consume(shift(flows[0], -1), node)
+            self._consume(iterated(flows[0]), node)
         elif name == "to_thread" and flows:
             return self._call_through(node, flows[0])
         return NOTHING
 
     def _call_through(self, node: ast.Call, callee: Flow) -> Flow:
-        for item, level in callee:
-            if level == 0 and isinstance(item, FunctionValue):
+        for item, path in callee:
+            if not path and isinstance(item, FunctionValue):
                 self.facts.handed_out.append((item, node))
         return NOTHING
 
@@ -453,26 +493,31 @@ class _Analysis:
         arguments = [self.value(a) for a in node.args]
         stored = frozenset(self.env["attribute", func.attr])
         if func.attr in self.methods or stored:
-            own = [(self._function_value(m), 0) for m in self.methods.get(func.attr, [])]
+            own = [(self._function_value(m), "") for m in self.methods.get(func.attr, [])]
             return self._call_of(node, stored | frozenset(own))
         if func.attr in _CONSUMING_METHODS and arguments:
             self._consume(arguments[0], node)
             return NOTHING
         if func.attr in _STORING_METHODS and arguments:
-            self._store_into(func.value, arguments[-1])
-            return shift(receiver, -1) if func.attr == "setdefault" else NOTHING
+            is_mapping = func.attr == "setdefault"
+            self._store_into(func.value, arguments[-1], "d" if is_mapping else "l")
+            return taken(receiver) | arguments[-1] if is_mapping else NOTHING
         if func.attr in ("extend", "extendleft", "update") and arguments:
-            self._store_into(func.value, shift(arguments[0], -1))
+            if func.attr == "update":
+                self._store_into(func.value, taken(arguments[0]), "d")
+            else:
+                self._store_into(func.value, iterated(arguments[0]), "l")
             return NOTHING
-        self._need(frozenset(f for f in receiver if f[1] == 0))
+        self._need(bare(receiver))
         if func.attr in _TAKING_METHODS:
             for flow in arguments[:1]:
                 self._need(flow)
-            return shift(receiver, -1) | (arguments[1] if len(arguments) > 1 else NOTHING)
-        if func.attr in _SAME_LEVEL_METHODS:
+            return taken(receiver) | (arguments[1] if len(arguments) > 1 else NOTHING)
+        if func.attr == "copy":
             return receiver
-        if func.attr == "items":
-            return shift(receiver, 1)
+        if func.attr in ("values", "items"):
+            found = wrapped(taken(receiver))
+            return found if func.attr == "values" else wrapped(wrapped(taken(receiver), "1"))
         self._hand_out(node, [*arguments, *(self.value(k.value) for k in node.keywords)])
         return NOTHING
 
@@ -483,11 +528,16 @@ class _Analysis:
             return NOTHING
         if name in _SAME_LEVEL and arguments:
             self._hand_out(node, [*arguments[1:], *keywords])
-            return shift(arguments[0], -1) if name == "dict" else arguments[0]
+            if name == "dict":
+                pairs = wrapped(at_place(iterated(arguments[0]), 1), "d")
+                return pairs | frozenset(f for f in arguments[0] if f[1].startswith("d"))
+            return wrapped(iterated(arguments[0]))
         if name in _DEEPER and arguments:
-            return shift(frozenset().union(*arguments), 1)
+            first = 1 if name == "enumerate" else 0
+            places = [wrapped(iterated(flow), str(place)) for place, flow in enumerate(arguments[:9], first)]
+            return wrapped(frozenset().union(*places))
         if name == "next" and arguments:
-            return shift(arguments[0], -1) | (arguments[1] if len(arguments) > 1 else NOTHING)
+            return iterated(arguments[0]) | (arguments[1] if len(arguments) > 1 else NOTHING)
         if name in ("map", "filter") and arguments:
             return self._map(node, name, arguments)
         self._hand_out(node, [*arguments, *keywords])
@@ -495,19 +545,19 @@ class _Analysis:
 
     def _map(self, node: ast.Call, name: str, arguments: list[Flow]) -> Flow:
         result: Flow = NOTHING
-        for item, level in _ordered(arguments[0]):
-            if level == 0 and isinstance(item, ToolValue):
-                result |= {(self._site(node, item, mapped=True), 1)}
-            elif level == 0 and isinstance(item, FunctionValue):
+        for item, path in _ordered(arguments[0]):
+            if not path and isinstance(item, ToolValue):
+                result |= {(self._site(node, item, mapped=True), "l")}
+            elif not path and isinstance(item, FunctionValue):
                 for parameter, flow in zip(parameters(item.node.args), arguments[1:], strict=False):
-                    self.env[self.names.scopes[item.node], parameter.arg] |= shift(flow, -1)
+                    self.env[self.names.scopes[item.node], parameter.arg] |= iterated(flow)
                 if isinstance(item.node, ast.AsyncFunctionDef):
-                    result |= {(self._site(node, item, mapped=True), 1)}
+                    result |= {(self._site(node, item, mapped=True), "l")}
                 else:
                     self.facts.handed_out.append((item, node))
-                    result |= shift(frozenset(self.returns[item.node]), 1)
+                    result |= wrapped(frozenset(self.returns[item.node]))
         if name == "filter":
-            self._need(frozenset((item, 0) for item, _ in result))
+            self._need(frozenset((item, "") for item, _ in result))
             return arguments[1] if len(arguments) > 1 else NOTHING
         return result
 
@@ -545,15 +595,15 @@ class _Analysis:
             self._need(flow)
 
     def _consume(self, flow: Flow, waiting: ast.AST) -> None:
-        reached = frozenset(f for f in flow if f[1] == 0)
+        reached = bare(flow)
         self._use(reached, "consumed")
         self.facts.sources[waiting] |= {item for item, _ in reached if isinstance(item, Site)}
 
     def _await(self, flow: Flow, waiting: ast.AST) -> Flow:
         self._consume(flow, waiting)
         result: Flow = NOTHING
-        for item, level in flow:
-            if level == 0 and isinstance(item, Site) and isinstance(item.callee, FunctionValue):
+        for item, path in flow:
+            if not path and isinstance(item, Site) and isinstance(item.callee, FunctionValue):
                 result |= frozenset(self.returns[item.callee.node])
         return result
 
@@ -569,7 +619,7 @@ def _place(item: Item) -> tuple[int, int, str]:
             return (item.call.lineno, item.call.col_offset, "")
 
 
-def _ordered(flow: Flow) -> list[tuple[Item, Level]]:
+def _ordered(flow: Flow) -> list[tuple[Item, Path]]:
     return sorted(flow, key=lambda found: (*_place(found[0]), found[1]))
 
 

@@ -46,9 +46,7 @@ class Plan(BaseModel):
     python: str = Field(default_factory=running_python)
 
     def canonical_json(self) -> str:
-        return json.dumps(
-            self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @cached_property
     def plan_id(self) -> str:

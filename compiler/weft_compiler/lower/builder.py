@@ -20,12 +20,13 @@ from weft_compiler.code import expression_code, statements_code
 from weft_compiler.diagnostics import Reporter, span_of
 from weft_compiler.effects import Effects
 from weft_compiler.flow import FunctionValue, ToolValue, asyncio_name
-from weft_compiler.resolve import FunctionNode, Names, Scope, resolve
+from weft_compiler.resolve import FunctionNode, Names, Scope, resolve, stored_names
 from weft_compiler.source import Source
 from weft_compiler.tool_spec import ToolSpec
 
 _SPAWNERS = frozenset({"create_task", "ensure_future"})
 _LOOPS = (ast.For, ast.While, ast.AsyncFor)
+_LEAVING = (graph.Return, graph.Raise, graph.Break, graph.Continue)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
@@ -68,6 +69,12 @@ class Builder:
         self._temporaries = 0
         #: Variables of the comprehensions around, which an inner one must not reuse.
         self.comprehension_names: set[str] = set()
+        #: Variables that surely have a value at this point of the lowering.
+        self.bound: set[str] = set(scope.params)
+        #: What was bound where the last block ended; None where it ends by leaving.
+        self.bound_at_end: set[str] | None = None
+        #: Variables that can lose their value again.
+        self.unbound = {n for n, nodes in scope.bindings.items() if any(map(_unbinds, nodes))}
         if scope.kind != "module":
             self.locals = {n for n in scope.bindings if scope.owns(n)} - self.cells
 
@@ -79,22 +86,27 @@ class Builder:
         self.flush()
         outer, self.nodes = self.nodes, []
         inner = self.nodes
-        statement = self.statement
+        statement, bound = self.statement, self.bound
+        self.bound = set(bound)
         try:
             yield inner
             self.flush()
         finally:
-            self.nodes, self.statement = outer, statement
+            self.bound_at_end = None if inner and isinstance(inner[-1], _LEAVING) else self.bound
+            self.nodes, self.statement, self.bound = outer, statement, bound
 
     def emit(self, node: graph.Node) -> None:
         self.flush()
         self.nodes.append(node)
+        if isinstance(target := getattr(node, "target", None), str) and not isinstance(node, graph.Loop):
+            self.bound.add(target)
 
     def pend(self, statement: ast.stmt) -> None:
         """Adds pure code to the run of statements that becomes the next Compute."""
         if self.pending and self._starts_tasks(statement) != self._starts_tasks(self.pending[-1]):
             self.flush()
         self.pending.append(statement)
+        self.bound |= set(_surely_bound(statement))
 
     def flush(self) -> None:
         if not self.pending:
@@ -188,8 +200,12 @@ class Builder:
         if name in self.rebound or name in self.cells or name in self.scope.frees:
             return False
         if name in self.locals:
-            return True
-        return self.unit.names.is_global(self.scope, name) and name not in self.unit.names.rebound_globals
+            return name in self.bound and name not in self.unbound
+        if not self.unit.names.is_global(self.scope, name) or name in self.unit.names.rebound_globals:
+            return False
+        if self.scope.kind == "module" and name in self.scope.bindings:
+            return name in self.bound and name not in self.unbound
+        return True
 
     def callees_in(self, tree: ast.AST) -> list[str]:
         """What the calls in a tree can start: tools and functions by name, sorted."""
@@ -258,7 +274,8 @@ class _Stubs(ast.NodeTransformer):
         return self._visit_function(node)
 
     def in_order(self, statements: list[ast.stmt]) -> list[str]:
-        return [self.found[n] for n in ast.walk(ast.Module(statements, [])) if n in self.found]
+        stubs = [n for n in ast.walk(ast.Module(statements, [])) if n in self.found]
+        return [self.found[n] for n in sorted(stubs, key=lambda n: (n.lineno, n.col_offset))]  # type: ignore[attr-defined]
 
 
 def exits_of(statements: Sequence[ast.stmt]) -> tuple[Any, ...]:
@@ -281,6 +298,28 @@ def exits_of(statements: Sequence[ast.stmt]) -> tuple[Any, ...]:
         else:
             stack += [(child, in_loop) for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
     return tuple(sorted(found))
+
+
+def _surely_bound(statement: ast.stmt) -> list[str]:
+    """Names that a simple statement binds if it does not raise."""
+    match statement:
+        case ast.Assign():
+            return [name for target in statement.targets for name in stored_names(target)]
+        case ast.AugAssign() | ast.AnnAssign():
+            return stored_names(statement.target)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return [statement.name]
+        case ast.Import() | ast.ImportFrom():
+            return [alias.asname or alias.name.partition(".")[0] for alias in statement.names]
+        case _:
+            return []
+
+
+def _unbinds(binding: ast.AST) -> bool:
+    """`del x`, or the end of `except … as x`."""
+    return isinstance(binding, ast.ExceptHandler) or (
+        isinstance(binding, ast.Name) and isinstance(binding.ctx, ast.Del)
+    )
 
 
 def located(node: Any, at: ast.AST) -> Any:

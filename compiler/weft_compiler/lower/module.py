@@ -73,13 +73,13 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
 def _check_function(unit: Unit, node: FunctionNode) -> None:
     """Generators that the machine would have to run are refused: they cannot be stored half-way."""
     for inner in ast.walk(node):
-        if isinstance(inner, (ast.Yield, ast.YieldFrom)) and _runs_in(unit, inner, node):
+        if isinstance(inner, (ast.Yield, ast.YieldFrom)) and _runs_in(inner, node):
             code = "async-generator" if isinstance(node, ast.AsyncFunctionDef) else "effectful-generator"
             unit.reporter.report(code, inner)
             return
 
 
-def _runs_in(unit: Unit, inner: ast.AST, function: FunctionNode) -> bool:
+def _runs_in(inner: ast.AST, function: FunctionNode) -> bool:
     stack: list[ast.AST] = list(function.body)
     while stack:
         current = stack.pop()

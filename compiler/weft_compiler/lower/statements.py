@@ -10,7 +10,6 @@ from weft_compiler import graph
 from weft_compiler.diagnostics import span_of
 from weft_compiler.lower import awaits, expressions
 from weft_compiler.lower.builder import Builder, exits_of, located
-from weft_compiler.resolve import stored_names
 
 
 def lower_body(b: Builder, statements: Sequence[ast.stmt]) -> None:
@@ -218,8 +217,12 @@ def _lower_if(b: Builder, node: ast.If) -> None:
     code = b.expression(test)
     with b.block() as then:
         lower_body(b, node.body)
+    bound_then = b.bound_at_end
     with b.block() as orelse:
         lower_body(b, node.orelse)
+    ends = [bound for bound in (bound_then, b.bound_at_end) if bound is not None]
+    if ends:
+        b.bound = set.intersection(*ends)
     b.emit(graph.Branch(test=code, then=_block(then), orelse=_block(orelse), **where))
 
 
@@ -253,7 +256,9 @@ def emit_for(
     where = b.place("for", [at], [iterable], name)
     code = b.expression(iterable)
     with b.block() as inner:
-        if not isinstance(target, ast.Name):
+        if isinstance(target, ast.Name):
+            b.bound.add(name)
+        else:
             _lower_assign(b, ast.copy_location(ast.Assign([target], b.load(name, target)), target))
         body()
     with b.block() as after:
@@ -297,8 +302,3 @@ def _handler(b: Builder, node: ast.ExceptHandler) -> graph.Handler:
         lower_body(b, node.body)
     span = span_of(node, b.unit.source)
     return graph.Handler(span=span, types=types, name=node.name, body=_block(body))
-
-
-def bound_by(target: ast.expr) -> list[str]:
-    """The names that a target binds."""
-    return stored_names(target)

@@ -47,6 +47,8 @@ def drive(program: Program, task: Task, finished: Future | None, error: BaseExce
     """Runs the task until it waits or ends. `finished` is what it waited for."""
     value = finished.value if finished is not None and error is None else None
     frames = task.frames
+    if error is not None:
+        program.chain(error)
     if not frames:
         frames.append(task.coroutine.take())
     while frames:
@@ -75,6 +77,7 @@ def drive(program: Program, task: Task, finished: Future | None, error: BaseExce
             except LimitExceeded:
                 raise
             except BaseException as raised:
+                program.chain(raised)
                 error = raised
     if error is None:
         task.complete(value)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -137,28 +137,37 @@ def _fill_stubs(tree: ast.Module, functions: tuple[str, ...], unit: UnitNames) -
 
     A binder returns its bound arguments by name; it mentions the captured variables, so that its closure holds them.
     """
-    keys = iter(functions)
-    for node in list(ast.walk(tree)):
-        for name, value in ast.iter_fields(node):
-            if isinstance(value, list):
-                setattr(node, name, [_as_binder(v, keys, unit) if _is_stub(v) else v for v in value])
+    _Binders(iter(functions), unit).visit(tree)
 
 
-def _is_stub(node: object) -> bool:
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or len(node.body) != 1:
+class _Binders(ast.NodeTransformer):
+    """Visits the stubs in the order of the text."""
+
+    def __init__(self, keys: Iterator[str], unit: UnitNames) -> None:
+        self._keys = keys
+        self._unit = unit
+
+    def _visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        if _is_stub(node):
+            return _as_binder(node, self._unit.functions[next(self._keys)])
+        return self.generic_visit(node)
+
+    visit_FunctionDef = visit_AsyncFunctionDef = _visit_function
+
+
+def _is_stub(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    if len(node.body) != 1:
         return False
     only = node.body[0]
     return isinstance(only, ast.Expr) and isinstance(only.value, ast.Constant) and only.value.value is ...
 
 
-def _as_binder(node: ast.FunctionDef | ast.AsyncFunctionDef, keys: Iterable[str], unit: UnitNames) -> ast.stmt:
-    key = next(iter(keys))
-    function = unit.functions[key]
+def _as_binder(node: ast.FunctionDef | ast.AsyncFunctionDef, function: Function) -> ast.stmt:
     names = [ast.Constant(name) for name in function.parameters]
     values = [ast.Name(name, ast.Load()) for name in function.parameters]
     bound = ast.Return(ast.Dict(list(names), list(values)))
     captured = ast.Expr(ast.Tuple([ast.Name(name, ast.Load()) for name in function.frees], ast.Load()))
-    make = ast.Call(ast.Name(MAKE_FUNCTION, ast.Load()), [ast.Constant(key)], [])
+    make = ast.Call(ast.Name(MAKE_FUNCTION, ast.Load()), [ast.Constant(function.name)], [])
     binder = _function(node.name, node.args, [bound, captured])
     binder.decorator_list = [*node.decorator_list, make]
     return _at(binder, node)

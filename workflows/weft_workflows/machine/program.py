@@ -101,6 +101,19 @@ class Program:
                 return error
         return None
 
+    def chain(self, error: BaseException) -> None:
+        """Gives an error that is thrown into the running strand the exception handled there as its context."""
+        handled = self.handled()
+        if handled is None or handled is error:
+            return
+        context = handled
+        while context.__context__ is not None:
+            if context.__context__ is error:
+                context.__context__ = None
+                break
+            context = context.__context__
+        error.__context__ = handled
+
     def check_depth(self, task: Task) -> None:
         """Raises RecursionError where the orchestration's functions call each other too deeply."""
         if len(task.frames) >= self.unit.plan.limits.call_depth:
