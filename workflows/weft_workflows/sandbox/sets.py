@@ -322,9 +322,8 @@ def _set_like(other: Any) -> dict[Any, None] | None:
     if isinstance(other, _Base):
         items: dict[Any, None] = other._items
         return items
-    if isinstance(other, (*_VIEWS, set, frozenset)):
-        return dict.fromkeys(list(other))
-    return None
+    kinds: tuple[Any, ...] = (*_VIEWS, set, frozenset)
+    return dict.fromkeys(other) if isinstance(other, kinds) else None
 
 
 _operand = _set_like

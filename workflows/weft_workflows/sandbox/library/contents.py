@@ -71,6 +71,8 @@ def contents(environment: Environment, name: str) -> dict[str, Any]:
     if name in _MAKERS:
         made = _MAKERS[name](environment)
         return {key: made[key] for key in ALLOWED_MODULES[name] if key in made}
+    if name not in _TAKEN:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     return _taken(environment, name)
 
 
