@@ -42,6 +42,30 @@ def test_real_tools_are_called(weft: Weft) -> None:
     assert weft.calls() == ["double 21"]
 
 
+def test_what_tools_print_does_not_mix_with_the_result(weft: Weft) -> None:
+    weft.write(
+        "noisy.py",
+        """
+        import subprocess
+        import sys
+        from weft_activities import tool
+
+        print("loading")
+
+        @tool
+        def shout() -> int:
+            print("shouting")
+            subprocess.run([sys.executable, "-c", "print('child')"], check=True)
+            return 1
+        """,
+    )
+    weft.write("plan.py", "return await shout()\n")
+    ended = weft("run", "plan.py", "--in-memory", "--tools", "noisy.py", "--json")
+    assert ended.json["result"] == 1
+    for words in ("loading", "shouting", "child"):
+        assert words in ended.stderr
+
+
 def test_people_get_output_result_and_a_summary(weft: Weft) -> None:
     weft.write("plan.py", "print('hello')\nreturn {'n': await double(21)}\n")
     ended = weft("run", "plan.py", "--in-memory", "--tools", "tools.py")

@@ -7,22 +7,40 @@ code is one of `outcome`'s, errors are one message, and with `--json` stdout hol
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
 from weft_worker.cli import options as o
-from weft_worker.cli.output import print_failure
+from weft_worker.cli.output import claim_stdout, print_failure
 from weft_worker.outcome import FAILED, USAGE, WAITING
 from weft_worker.problems import CommandFailed, Problem, misused
+
+Command = Callable[..., int]
 
 # Plain text rather than rich panels: help comes in a third of the time, and one-line errors stay one line.
 app = typer.Typer(name="weft", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 tools_app = typer.Typer(no_args_is_help=True, help="Show the tools of files and modules.")
 app.add_typer(tools_app, name="tools")
+
+
+def command(name: str | None = None, *, group: typer.Typer = app, **options: Any) -> Callable[[Command], Command]:
+    """Register a command. When it runs, stdout is for its result alone; help is not concerned."""
+
+    def register(function: Command) -> Command:
+        @functools.wraps(function)
+        def claiming(**arguments: Any) -> int:
+            claim_stdout()
+            return function(**arguments)
+
+        group.command(name, **options)(claiming)
+        return function
+
+    return register
 
 
 def main() -> NoReturn:
@@ -94,7 +112,7 @@ def weft(
     """
 
 
-@app.command("run")
+@command("run")
 def run_(
     plan: o.Plan,
     tools: o.Tools = None,
@@ -132,7 +150,7 @@ def run_(
     )
 
 
-@app.command()
+@command()
 def resume(
     run: o.Run,
     tools: o.Tools = None,
@@ -149,7 +167,7 @@ def resume(
     return resume_here(run, tools or [], address=address, state_dir=state_dir, as_json=json)
 
 
-@app.command("compile")
+@command("compile")
 def compile_(
     plan: o.Plan,
     tools: o.Tools = None,
@@ -166,7 +184,7 @@ def compile_(
     return show_compiled(plan, tools or [], inputs=inputs, form=form, style=diagnostics)
 
 
-@app.command()
+@command()
 def explain(code: Annotated[str, typer.Argument(metavar="CODE", show_default=False)]) -> int:
     """Explain a diagnostic's code."""
     from weft_worker.cli.inspect_plan import show_explanation
@@ -174,7 +192,7 @@ def explain(code: Annotated[str, typer.Argument(metavar="CODE", show_default=Fal
     return show_explanation(code)
 
 
-@app.command()
+@command()
 def dev(
     tools: o.Tools = None,
     state_dir: o.StateDir = None,
@@ -188,7 +206,7 @@ def dev(
     return run_dev(tools or [], state_dir=state_dir)
 
 
-@app.command()
+@command()
 def worker(
     tools: o.Tools = None,
     role: Annotated[Literal["all", "workflows", "activities"], typer.Option(help="What to work on.")] = "all",
@@ -201,7 +219,7 @@ def worker(
     return run_worker(tools or [], role=role, address=address, state_dir=state_dir)
 
 
-@app.command()
+@command()
 def submit(
     plan: Annotated[str, typer.Option("--plan", metavar="PLAN.py", help="The orchestration.", show_default=False)],
     tools: o.Tools = None,
@@ -239,7 +257,7 @@ def _register_views() -> None:
         "source": "Print a run's orchestration.",
     }
     for name, text in views.items():
-        app.command(name, help=text)(_view(name))
+        command(name, help=text)(_view(name))
 
 
 def _view(name: str) -> Any:
@@ -259,7 +277,7 @@ def _view(name: str) -> Any:
 _register_views()
 
 
-@app.command()
+@command()
 def graph(
     run: o.Run,
     form: Annotated[Literal["tree", "mermaid", "json"], typer.Option("--format", help="Form of the graph.")] = "tree",
@@ -273,7 +291,7 @@ def graph(
     return inspect_run.show("graph", run, address=address, state_dir=state_dir, as_json=json, form=form)
 
 
-@app.command("list")
+@command("list")
 def list_(
     limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 50,
     address: o.Address = None,
@@ -286,7 +304,7 @@ def list_(
     return inspect_run.show_list(limit, address=address, state_dir=state_dir, as_json=json)
 
 
-@app.command()
+@command()
 def cancel(
     run: o.Run,
     address: o.Address = None,
@@ -302,7 +320,7 @@ def cancel(
     return cancel_run(run, address=address, state_dir=state_dir, as_json=json)
 
 
-@app.command()
+@command()
 def retry(
     run: o.Run,
     step: o.StepId,
@@ -317,7 +335,7 @@ def retry(
     return decide(run, step, "retry", None, tools or [], address=address, state_dir=state_dir, as_json=json)
 
 
-@app.command()
+@command()
 def skip(
     run: o.Run,
     step: o.StepId,
@@ -333,7 +351,7 @@ def skip(
     return decide(run, step, "skip", value, tools or [], address=address, state_dir=state_dir, as_json=json)
 
 
-@app.command()
+@command()
 def fail(
     run: o.Run,
     step: o.StepId,
@@ -348,7 +366,7 @@ def fail(
     return decide(run, step, "fail", None, tools or [], address=address, state_dir=state_dir, as_json=json)
 
 
-@tools_app.command("list")
+@command("list", group=tools_app)
 def tools_list(
     sources: Annotated[list[str] | None, typer.Argument(metavar="FILE|MODULE...", show_default=False)] = None,
     tools: o.Tools = None,
@@ -360,7 +378,7 @@ def tools_list(
     return show_tools([*(sources or ()), *(tools or ())], as_json=json)
 
 
-@tools_app.command("show")
+@command("show", group=tools_app)
 def tools_show(
     name: Annotated[str, typer.Argument(metavar="TOOL", show_default=False)],
     tools: o.Tools = None,

@@ -7,12 +7,26 @@ Standard library only.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from typing import Any, TextIO
 
 from weft_worker.outcome import Outcome, OutcomeError
 from weft_worker.problems import CommandFailed
+
+#: Where results go once `claim_stdout` has been called, else None.
+_results: TextIO | None = None
+
+
+def claim_stdout() -> None:
+    """Keep stdout for results alone: whatever else is written there by tools and their children goes to stderr."""
+    global _results
+    if _results is not None:
+        return
+    sys.stdout.flush()
+    _results = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
 def say(text: str) -> None:
@@ -22,12 +36,12 @@ def say(text: str) -> None:
 
 def print_text(text: str) -> None:
     """A command's own output, on stdout."""
-    _write(sys.stdout, text)
+    _write(_results or sys.stdout, text)
 
 
 def print_json(value: Any) -> None:
     """The one JSON object of a command with `--json`."""
-    _write(sys.stdout, json.dumps(value, ensure_ascii=False))
+    _write(_results or sys.stdout, json.dumps(value, ensure_ascii=False))
 
 
 def print_outcome(outcome: Outcome, *, as_json: bool) -> int:

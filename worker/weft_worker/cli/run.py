@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from weft_activities.catalog import Catalog
 
     from weft_worker.connect import Connection
+    from weft_worker.history import RunHistory
     from weft_worker.prepare import Prepared
     from weft_worker.settings import Settings
 
@@ -91,8 +92,26 @@ async def go_on(
     history = await read_history(connection, run_id)
     if history.end is not None and before is None:
         return outcome_of(history, connection, run_id)
+    if not tools and before is None and await _is_worked_on(connection, run_id, history, settings):
+        return await _watch_only(connection, run_id)
     catalog = load_tools_of(history, tools)
     return await _wait(connection, run_id, history.task_queue, catalog, settings, target, before=before)
+
+
+async def _is_worked_on(connection: Connection, run_id: str, history: RunHistory, settings: Settings) -> bool:
+    """Whether the run is one of a fleet whose workers answer; its steps are theirs."""
+    from weft_worker.runs import query_status
+
+    fleet = history.task_queue == settings.task_queue
+    return fleet and await query_status(connection.client, run_id) is not None
+
+
+async def _watch_only(connection: Connection, run_id: str) -> Outcome:
+    from weft_worker.cli.progress import open_progress
+    from weft_worker.runs import watch
+
+    with interruptible() as interrupted, open_progress(run_id) as progress:
+        return await first_of(watch(connection, run_id, progress), _left(interrupted, connection, run_id))
 
 
 async def _run(
