@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from weft_compiler.tool_spec import RetrySpec
 from weft_workflows.failures import Failure
+from weft_workflows.host.pool import HostLimits, HostPool
 from weft_workflows.local import VIRTUAL_EPOCH, CallTool, LocalRun, StepInfo, run_plan
 from weft_workflows.machine import protocol as p
 
@@ -266,3 +267,25 @@ async def test_virtual_time_begins_at_a_fixed_moment() -> None:
     for now in (None, 5.0):
         await run_plan(plan("waits_for_nothing"), {}, plus_one, clock="virtual", now=now, machine=machine)
     assert starts == [VIRTUAL_EPOCH, 5.0]
+
+
+@script
+def crashes(start: p.Start) -> Script:
+    yield [call("a", "work", n=1)]
+    nested: tuple[Any, ...] = ()
+    for _ in range(200_000):
+        nested = (nested,)
+    yield [finish(hash(nested))]
+
+
+async def test_a_program_that_kills_its_host_fails_with_its_line() -> None:
+    pool = HostPool(size=1, limits=HostLimits(stack_bytes=1024**2), machine=f"{__name__}:ScriptedMachine")
+    try:
+        outcome = await run_plan(
+            plan("crashes", tool("work")), {}, plus_one, machine=lambda start: pool.start("run", start)
+        )
+    finally:
+        pool.close()
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error.type, outcome.error.line) == ("failed", "EvaluatorDied", 2)
+    assert outcome.error.message == "line 2 ended the process that evaluates it, twice: killed by SIGSEGV"

@@ -35,7 +35,14 @@ StartRun = Callable[..., Coroutine[Any, Any, Handle]]
 
 
 async def connect(address: str) -> Client:
-    return await Client.connect(address, data_converter=pydantic_data_converter)
+    """A client, once the server is willing: it accepts connections a moment before it serves."""
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                return await Client.connect(address, data_converter=pydantic_data_converter)
+            except RuntimeError as error:
+                if "not healthy yet" not in str(error):
+                    raise
 
 
 @asynccontextmanager

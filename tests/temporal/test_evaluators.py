@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, CancelledError
 from weft_workflows.host.pool import HostLimits, HostPool
 from weft_workflows.messages import RunResult
 
@@ -36,6 +36,16 @@ async def test_a_crash_parks_the_run_and_spares_its_neighbours(start_run: StartR
     result = RunResult.model_validate(caught.value.cause.details[0])
     assert result.error is not None
     assert (result.error.type, result.error.line) == ("EvaluatorDied", line)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_parked_machine_can_be_cancelled(start_run: StartRun) -> None:
+    handle = await start_run("crashes")
+    await eventually(lambda: parked(handle))
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    assert isinstance(caught.value.cause, CancelledError)
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import json
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, is_dataclass
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from weft_compiler.plan import Plan
@@ -23,8 +24,13 @@ from weft_compiler.tool_spec import RetrySpec, ToolSpec
 
 from weft_workflows.clocks import Alarm, Clock, RealClock, VirtualClock
 from weft_workflows.failures import Failure, describe
+from weft_workflows.host.errors import EvaluatorDied, HostUnavailable
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import RunError, RunStatus
+
+#: How often a machine's host may have to be replaced under one event.
+_HOST_TRIES = 5
+_Reply = TypeVar("_Reply")
 
 #: Where virtual time begins unless told otherwise: 2026-01-01T00:00:00Z.
 VIRTUAL_EPOCH = 1_767_225_600.0
@@ -176,14 +182,17 @@ class _Driver:
     async def run(self, machine: StartMachine, start: p.Start, cancel: asyncio.Event | None) -> LocalRun:
         watcher = asyncio.create_task(self._watch(cancel)) if cancel is not None else None
         try:
-            self._machine, commands = machine(p.to_bytes([start]))
+            evaluator, commands = _evaluated(machine, start)
             self._perform(commands)
             while self._end is None:
                 event = await self._next()
                 self._on_event(event)
-                self._perform(self._machine.deliver(p.to_bytes([event])))
+                self._perform(_evaluated(evaluator.deliver, event))
         except _Stuck:
             self._end = p.Fail("Deadlock", "the program waits for something that can no longer happen", 0)
+        except EvaluatorDied as died:
+            text = f"line {died.line} ended the process that evaluates it, twice: {died.reason}"
+            self._end = p.Fail("EvaluatorDied", text, died.line)
         finally:
             if watcher is not None:
                 watcher.cancel()
@@ -370,6 +379,14 @@ class _Driver:
 
 class _Stuck(Exception):
     """Nothing is in flight that could wake the program."""
+
+
+def _evaluated(call: Callable[[bytes], _Reply], message: p.Start | p.Event) -> _Reply:
+    """The machine's answer. A host that had to be started anew is asked once more, as often as that may happen."""
+    for _ in range(_HOST_TRIES - 1):
+        with suppress(HostUnavailable):
+            return call(p.to_bytes([message]))
+    return call(p.to_bytes([message]))
 
 
 def delay_after(retry: RetrySpec, attempt: int) -> float:

@@ -81,7 +81,11 @@ class RunWorkflow:
             if self._cancelled or workflow.cancellation_reason() is None:
                 raise  # not a request: the workflow is leaving this process
             self._cancelled = True
-            self._happened.append(p.CancelRun(workflow.time()))
+            if self._held is None:
+                self._happened.append(p.CancelRun(workflow.time()))
+            else:
+                # The program cannot be told, so that nothing of it can clean up.
+                self._end = p.Fail("CancelledError", "", self._held[1].line, cancelled=True)
 
     def _deliver_next(self) -> None:
         item = self._happened.popleft()
