@@ -7,14 +7,12 @@ all errors that do not depend on each other come out together, in source order.
 from __future__ import annotations
 
 import ast
-import sys
-import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from weft_compiler.check import check_graph
 from weft_compiler.check_names import check_names
-from weft_compiler.diagnostics import Reporter
+from weft_compiler.depth import run_deep
+from weft_compiler.diagnostics import Diagnostic, Reporter
 from weft_compiler.effects import infer_effects
 from weft_compiler.entry import INPUTS, Entry, prepare_entry
 from weft_compiler.graph import Graph
@@ -27,11 +25,6 @@ from weft_compiler.source import Source, parse_source
 from weft_compiler.subset import check_subset
 from weft_compiler.tool_spec import ToolSpec
 
-_T = TypeVar("_T")
-#: Deep enough for the nesting that `source` lets through, several Python frames a level.
-_RECURSION_LIMIT = 20_000
-_STACK_BYTES = 256 * 1024 * 1024
-
 
 def compile_source(
     source: str,
@@ -40,17 +33,25 @@ def compile_source(
     file: str = "<orchestration>",
     inputs: Sequence[str] = (),
     limits: Limits | None = None,
+    on_warning: Callable[[Diagnostic], None] | None = None,
 ) -> Plan:
     """Compiles an orchestration to a plan.
 
     `tools` are those that may be called; the plan keeps the ones that it uses. `inputs` are names that top-level code
-    may use because the run will be given them. Raises `CompileFailed` with every error found.
+    may use because the run will be given them. `on_warning` gets what is doubtful but compiles. Raises `CompileFailed`
+    with every error found.
     """
-    return _with_deep_stack(lambda: _compile(source, tools, file, inputs, limits or Limits()))
+    reporter = Reporter(source, file)
+    plan = run_deep(lambda: _compile(source, tools, file, inputs, limits or Limits(), reporter))
+    if on_warning is not None:
+        for warning in reporter.diagnostics:
+            on_warning(warning)
+    return plan
 
 
-def _compile(text: str, tools: Sequence[ToolSpec], file: str, inputs: Sequence[str], limits: Limits) -> Plan:
-    reporter = Reporter(text, file)
+def _compile(
+    text: str, tools: Sequence[ToolSpec], file: str, inputs: Sequence[str], limits: Limits, reporter: Reporter
+) -> Plan:
     source = parse_source(text, file, reporter)
     if source is None:
         reporter.raise_if_errors()
@@ -79,28 +80,3 @@ def _inputs(entry: Entry, given: Sequence[str]) -> dict[str, bool]:
 def _used_tools(source: Source, tools: dict[str, ToolSpec]) -> tuple[ToolSpec, ...]:
     mentioned = {n.id for n in ast.walk(source.tree) if isinstance(n, ast.Name)}
     return tuple(tools[name] for name in sorted(mentioned & set(tools)))
-
-
-def _with_deep_stack(work: Callable[[], _T]) -> _T:
-    """Runs the work in a thread whose stack holds the deepest trees that are let through."""
-    outcome: list[_T] = []
-    problems: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work())
-        except BaseException as problem:  # noqa: BLE001 - handed to the calling thread
-            problems.append(problem)
-
-    limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK_BYTES)
-    sys.setrecursionlimit(max(limit, _RECURSION_LIMIT))
-    try:
-        thread = threading.Thread(target=run, name="weft-compile")
-        thread.start()
-        thread.join()
-    finally:
-        sys.setrecursionlimit(limit)
-        threading.stack_size(size)
-    if problems:
-        raise problems[0]
-    return outcome[0]

@@ -10,7 +10,10 @@ import ast
 from dataclasses import dataclass, field
 
 from weft_compiler.diagnostics import Reporter
-from weft_compiler.flow import Facts, FunctionValue, Site, ToolValue, Use, analyse, asyncio_name
+from weft_compiler.flow import analyse
+from weft_compiler.flow_calls import Facts
+from weft_compiler.flow_paths import FunctionValue, Site, ToolValue, Use
+from weft_compiler.module_members import asyncio_name
 from weft_compiler.resolve import FunctionNode, Names, Scope, evaluated_outside, walk_scoped
 
 _BOUNDARIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -149,6 +152,13 @@ def _report_callbacks(facts: Facts, effects: Effects, owners: _Owners, reporter:
     for node in owners.lambdas:
         if effects.suspends(node.body):
             reporter.report("effectful-lambda", node)
-    for function, call in facts.handed_out:
-        if isinstance(function.node, ast.FunctionDef) and function.node in effects.graph_functions:
-            reporter.report("effectful-callback", call, name=function.node.name, caller=ast.unparse(call.func))
+    for handed, call in facts.handed_out:
+        name = handed.name if isinstance(handed, ToolValue) else _effectful_name(handed, effects)
+        if name is not None:
+            reporter.report("effectful-callback", call, name=name, caller=ast.unparse(call.func))
+
+
+def _effectful_name(function: FunctionValue, effects: Effects) -> str | None:
+    """The name of a synchronous function that holds steps; None for any other."""
+    node = function.node
+    return node.name if isinstance(node, ast.FunctionDef) and node in effects.graph_functions else None

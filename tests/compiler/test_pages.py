@@ -19,7 +19,6 @@ _WITHOUT_EXAMPLE = {"missing-input", "not-text", "too-deep", "too-large", "unkno
 _WRONG, _WRONG_CODE = "from . import wrong", "relative-import"
 
 EXAMPLES = read_examples()
-_LET_THROUGH = pytest.mark.xfail(strict=True, reason="lowering lets decorated functions that hold steps through")
 
 
 def _runnable() -> list[ParameterSet]:
@@ -28,7 +27,6 @@ def _runnable() -> list[ParameterSet]:
         pytest.param(
             example,
             id=f"{example.slug}-{example.kind}",
-            marks=[_LET_THROUGH] if (example.slug, example.kind) == ("effectful-decorator", "bad") else [],
         )
         for example in EXAMPLES
         if example.python <= sys.version_info[:2]

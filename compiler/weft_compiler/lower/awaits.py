@@ -6,9 +6,10 @@ import ast
 from typing import Any
 
 from weft_compiler import graph
-from weft_compiler.flow import FunctionValue, ToolValue, asyncio_name
+from weft_compiler.flow_paths import FunctionValue, ToolValue
 from weft_compiler.lower import expressions
 from weft_compiler.lower.builder import Builder
+from weft_compiler.module_members import asyncio_name
 
 
 def is_waiting_call(b: Builder, node: ast.expr) -> bool:

@@ -19,7 +19,8 @@ from weft_compiler import graph
 from weft_compiler.code import expression_code, statements_code
 from weft_compiler.diagnostics import Reporter, span_of
 from weft_compiler.effects import Effects
-from weft_compiler.flow import FunctionValue, ToolValue, asyncio_name
+from weft_compiler.flow_paths import FunctionValue, ToolValue
+from weft_compiler.module_members import asyncio_name
 from weft_compiler.resolve import FunctionNode, Names, Scope, resolve, stored_names
 from weft_compiler.source import Source
 from weft_compiler.tool_spec import ToolSpec

@@ -71,7 +71,9 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
 
 
 def _check_function(unit: Unit, node: FunctionNode) -> None:
-    """Generators that the machine would have to run are refused: they cannot be stored half-way."""
+    """Refuses what the machine cannot run: generators that hold steps, and decorators that would call them."""
+    if isinstance(node, ast.FunctionDef) and node.decorator_list:
+        unit.reporter.report("effectful-decorator", node, name=ast.unparse(node.decorator_list[0]))
     for inner in ast.walk(node):
         if isinstance(inner, (ast.Yield, ast.YieldFrom)) and _runs_in(inner, node):
             code = "async-generator" if isinstance(node, ast.AsyncFunctionDef) else "effectful-generator"

@@ -1,0 +1,294 @@
+"""How coroutines and functions flow through calls: of tools, of the orchestration's functions, of asyncio, of builtins.
+
+`CallFlows` is the half of the analysis in `flow` that knows callees; the other half knows statements and expressions.
+"""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from weft_compiler.flow_paths import (
+    NOTHING,
+    Flow,
+    FunctionValue,
+    Item,
+    Path,
+    Site,
+    ToolValue,
+    Use,
+    at_place,
+    bare,
+    iterated,
+    ordered,
+    place_of,
+    taken,
+    wrapped,
+)
+from weft_compiler.module_members import asyncio_name
+from weft_compiler.resolve import FunctionNode, Names, Scope, parameters
+
+#: asyncio's functions that take an awaitable as their first argument and see to it.
+_CONSUMERS = frozenset({"create_task", "ensure_future", "wait_for", "shield", "run", "run_coroutine_threadsafe"})
+#: Those that take a collection of awaitables.
+_COLLECTION_CONSUMERS = frozenset({"wait", "as_completed"})
+#: Methods with which event loops, task groups and runners take a coroutine.
+_CONSUMING_METHODS = frozenset({"create_task", "run_until_complete", "start_soon"})
+_SAME_LEVEL = frozenset({"list", "tuple", "set", "frozenset", "reversed", "sorted", "iter", "dict"})
+_DEEPER = frozenset({"zip", "enumerate"})
+#: Builtins that call what they are given as `key`.
+_KEYED = frozenset({"min", "max"})
+_NEUTRAL = frozenset({"len", "type", "id", "isinstance", "callable", "bool"})
+_STORING_METHODS = frozenset({"append", "add", "appendleft", "put_nowait", "put", "insert", "setdefault"})
+_TAKING_METHODS = frozenset({"get", "pop", "popleft", "popitem", "get_nowait", "setdefault"})
+
+
+@dataclass
+class Facts:
+    """What the analysis found."""
+
+    sites: dict[ast.Call, list[Site]] = field(default_factory=dict)
+    uses: dict[Site, set[Use]] = field(default_factory=lambda: defaultdict(set))
+    #: What the callee of each call can be.
+    callees: dict[ast.Call, set[ToolValue | FunctionValue]] = field(default_factory=dict)
+    #: What each waiting expression waits for, as far as it is known.
+    sources: dict[ast.AST, set[Site]] = field(default_factory=lambda: defaultdict(set))
+    #: Functions, and tools as keys or predicates, handed to code that is not the orchestration's own, with the call that does it.
+    handed_out: list[tuple[FunctionValue | ToolValue, ast.Call]] = field(default_factory=list)
+
+
+class CallFlows(ABC):
+    """What a call does to the flows of its arguments, and what it gives."""
+
+    names: Names
+    tools: frozenset[str]
+    facts: Facts
+    scope: Scope
+    #: What each variable holds, by (owner, name), and each attribute, by ("attribute", name).
+    env: dict[object, set[tuple[Item, Path]]]
+    returns: dict[ast.AST, set[tuple[Item, Path]]]
+    methods: Mapping[str, list[FunctionNode]]
+
+    def __init__(self) -> None:
+        self.facts = Facts()
+        self.env = defaultdict(set)
+        self.returns = defaultdict(set)
+        self._values: dict[ast.AST, FunctionValue] = {}
+        self._made: dict[tuple[ast.Call, object], Site] = {}
+
+    @abstractmethod
+    def value(self, node: ast.expr) -> Flow:
+        """What the value of an expression holds."""
+
+    @abstractmethod
+    def _store_into(self, container: ast.expr, flow: Flow, kind: Path | None = None) -> None:
+        """`container[k] = value` and `container.append(value)`."""
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call) -> Flow:
+        if (name := asyncio_name(node.func, self.names, self.scope)) is not None:
+            return self._asyncio_call(node, name)
+        if isinstance(node.func, ast.Attribute):
+            return self._method_call(node, node.func)
+        if (
+            isinstance(node.func, ast.Name)
+            and not self.names.bindings(self.scope, node.func.id)
+            and node.func.id not in self.tools
+        ):
+            return self._builtin_call(node, node.func.id)
+        return self._call_of(node, self.value(node.func))
+
+    def _call_of(self, node: ast.Call, callee: Flow) -> Flow:
+        """A call of whatever the flow holds: tools, functions, or what only the run knows."""
+        found = {item for item, path in callee if not path and not isinstance(item, Site)}
+        self.facts.callees.setdefault(node, set()).update(found)
+        arguments = [self.value(a) for a in node.args]
+        keywords = {k.arg: self.value(k.value) for k in node.keywords}
+        result: Flow = NOTHING
+        for item in sorted(found, key=place_of):
+            if isinstance(item, ToolValue):
+                self._need_all([*arguments, *keywords.values()])
+                result |= {(self._site(node, item), "")}
+            else:
+                self._bind(item.node, node, arguments, keywords)
+                result |= self._result_of(node, item)
+        if not found:
+            for flow in [*arguments, *keywords.values()]:
+                self._use(flow, "escaped")
+        return result
+
+    def _result_of(self, node: ast.Call, callee: FunctionValue) -> Flow:
+        if isinstance(callee.node, ast.AsyncFunctionDef):
+            return frozenset({(self._site(node, callee), "")})
+        return frozenset(self.returns[callee.node])
+
+    def _bind(
+        self,
+        function: FunctionNode | ast.Lambda,
+        node: ast.Call,
+        arguments: list[Flow],
+        keywords: dict[str | None, Flow],
+    ) -> None:
+        scope = self.names.scopes[function]
+        positional = [p.arg for p in [*function.args.posonlyargs, *function.args.args]]
+        if positional and isinstance(node.func, ast.Attribute) and scope.parent and scope.parent.kind == "class":
+            positional = positional[1:]
+        for index, (argument, flow) in enumerate(zip(node.args, arguments, strict=True)):
+            if isinstance(argument, ast.Starred):
+                for name in positional[index:]:
+                    self.env[scope, name] |= iterated(flow)
+            elif index < len(positional):
+                self.env[scope, positional[index]] |= flow
+            elif function.args.vararg:
+                self.env[scope, function.args.vararg.arg] |= wrapped(flow)
+        for key, flow in keywords.items():
+            if key in {p.arg for p in parameters(function.args)}:
+                self.env[scope, key] |= flow
+            elif function.args.kwarg:
+                self.env[scope, function.args.kwarg.arg] |= wrapped(flow, "d")
+
+    def _asyncio_call(self, node: ast.Call, name: str) -> Flow:
+        flows = [self.value(a) for a in node.args] + [self.value(k.value) for k in node.keywords]
+        if name == "gather":
+            for argument, flow in zip(node.args, flows, strict=False):
+                self._consume(iterated(flow) if isinstance(argument, ast.Starred) else flow, node)
+        elif name in _CONSUMERS and flows:
+            self._consume(flows[0], node)
+            if name == "run":
+                return self._await(flows[0], node)
+        elif name in _COLLECTION_CONSUMERS and flows:
+            self._consume(iterated(flows[0]), node)
+        elif name == "to_thread" and flows:
+            return self._call_through(node, flows[0])
+        return NOTHING
+
+    def _call_through(self, node: ast.Call, callee: Flow) -> Flow:
+        for item, path in callee:
+            if not path and isinstance(item, FunctionValue):
+                self.facts.handed_out.append((item, node))
+        return NOTHING
+
+    def _method_call(self, node: ast.Call, func: ast.Attribute) -> Flow:
+        receiver = self.value(func.value)
+        arguments = [self.value(a) for a in node.args]
+        stored = frozenset(self.env["attribute", func.attr])
+        if func.attr in self.methods or stored:
+            own = [(self._function_value(m), "") for m in self.methods.get(func.attr, [])]
+            return self._call_of(node, stored | frozenset(own))
+        if func.attr in _CONSUMING_METHODS and arguments:
+            self._consume(arguments[0], node)
+            return NOTHING
+        if func.attr in _STORING_METHODS and arguments:
+            is_mapping = func.attr == "setdefault"
+            self._store_into(func.value, arguments[-1], "d" if is_mapping else "l")
+            return taken(receiver) | arguments[-1] if is_mapping else NOTHING
+        if func.attr in ("extend", "extendleft", "update") and arguments:
+            if func.attr == "update":
+                self._store_into(func.value, taken(arguments[0]), "d")
+            else:
+                self._store_into(func.value, iterated(arguments[0]), "l")
+            return NOTHING
+        self._need(bare(receiver))
+        if func.attr in _TAKING_METHODS:
+            for flow in arguments[:1]:
+                self._need(flow)
+            return taken(receiver) | (arguments[1] if len(arguments) > 1 else NOTHING)
+        if func.attr == "copy":
+            return receiver
+        if func.attr in ("values", "items"):
+            found = wrapped(taken(receiver))
+            return found if func.attr == "values" else wrapped(wrapped(taken(receiver), "1"))
+        keywords = [self.value(k.value) for k in node.keywords]
+        self._hand_out(node, [*arguments, *keywords], tools_too=func.attr == "sort")
+        return NOTHING
+
+    def _builtin_call(self, node: ast.Call, name: str) -> Flow:
+        arguments = [self.value(a) for a in node.args]
+        keywords = [self.value(k.value) for k in node.keywords]
+        if name in _NEUTRAL:
+            return NOTHING
+        if name in _SAME_LEVEL and arguments:
+            self._hand_out(node, [*arguments[1:], *keywords], tools_too=name == "sorted")
+            if name == "dict":
+                pairs = wrapped(at_place(iterated(arguments[0]), 1), "d")
+                return pairs | frozenset(f for f in arguments[0] if f[1].startswith("d"))
+            return wrapped(iterated(arguments[0]))
+        if name in _DEEPER and arguments:
+            first = 1 if name == "enumerate" else 0
+            places = [wrapped(iterated(flow), str(place)) for place, flow in enumerate(arguments[:9], first)]
+            return wrapped(frozenset().union(*places))
+        if name == "next" and arguments:
+            return iterated(arguments[0]) | (arguments[1] if len(arguments) > 1 else NOTHING)
+        if name in ("map", "filter") and arguments:
+            return self._map(node, name, arguments)
+        self._hand_out(node, [*arguments, *keywords], tools_too=name in _KEYED)
+        return NOTHING
+
+    def _map(self, node: ast.Call, name: str, arguments: list[Flow]) -> Flow:
+        result: Flow = NOTHING
+        for item, path in ordered(arguments[0]):
+            if not path and isinstance(item, ToolValue):
+                result |= {(self._site(node, item, mapped=True), "l")}
+            elif not path and isinstance(item, FunctionValue):
+                for parameter, flow in zip(parameters(item.node.args), arguments[1:], strict=False):
+                    self.env[self.names.scopes[item.node], parameter.arg] |= iterated(flow)
+                if isinstance(item.node, ast.AsyncFunctionDef):
+                    result |= {(self._site(node, item, mapped=True), "l")}
+                else:
+                    self.facts.handed_out.append((item, node))
+                    result |= wrapped(frozenset(self.returns[item.node]))
+        if name == "filter":
+            self._hand_out(node, arguments[:1], tools_too=True)
+            self._need(frozenset((item, "") for item, _ in result))
+            return arguments[1] if len(arguments) > 1 else NOTHING
+        return result
+
+    def _hand_out(self, node: ast.Call, arguments: list[Flow], tools_too: bool = False) -> None:
+        """Arguments of a builtin or a module's function: values are needed, functions are called from there."""
+        for flow in arguments:
+            self._need(flow)
+            for item, path in ordered(flow):
+                if isinstance(item, FunctionValue) or (tools_too and isinstance(item, ToolValue) and not path):
+                    self.facts.handed_out.append((item, node))
+
+    # -- uses --------------------------------------------------------------------------------------------------------
+
+    def _site(self, node: ast.Call, callee: ToolValue | FunctionValue, mapped: bool = False) -> Site:
+        key = (node, callee)
+        if key not in self._made:
+            site = self._made[key] = Site(node, callee, mapped)
+            self.facts.sites.setdefault(node, []).append(site)
+            self.facts.uses[site] = set()
+        return self._made[key]
+
+    def _function_value(self, node: FunctionNode | ast.Lambda) -> FunctionValue:
+        return self._values.setdefault(node, FunctionValue(node))
+
+    def _use(self, flow: Flow, use: Use) -> None:
+        for item, _ in flow:
+            if isinstance(item, Site):
+                self.facts.uses[item].add(use)
+
+    def _need(self, flow: Flow) -> None:
+        self._use(flow, "needed")
+
+    def _need_all(self, flows: list[Flow]) -> None:
+        for flow in flows:
+            self._need(flow)
+
+    def _consume(self, flow: Flow, waiting: ast.AST) -> None:
+        reached = bare(flow)
+        self._use(reached, "consumed")
+        self.facts.sources[waiting] |= {item for item, _ in reached if isinstance(item, Site)}
+
+    def _await(self, flow: Flow, waiting: ast.AST) -> Flow:
+        self._consume(flow, waiting)
+        result: Flow = NOTHING
+        for item, path in flow:
+            if not path and isinstance(item, Site) and isinstance(item.callee, FunctionValue):
+                result |= frozenset(self.returns[item.callee.node])
+        return result

@@ -1,0 +1,87 @@
+"""Flows: what the value of an expression may hold, and in which containers.
+
+A flow is a set of pairs (item, path): the item is a call site or a function, the path the containers that it lies in, the
+outermost first: `l` for a collection, `d` for a mapping's values, a digit for that place of a tuple.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Literal
+
+from weft_compiler.resolve import FunctionNode
+
+Use = Literal["consumed", "needed", "escaped"]
+#: The containers around an item, the outermost first: `l`, `d` or a digit each; empty for the item itself.
+Path = str
+_DEEPEST = 4
+
+
+@dataclass(frozen=True)
+class ToolValue:
+    """A tool as a value."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionValue:
+    """A function of the orchestration as a value; one object for each `def` or lambda."""
+
+    node: FunctionNode | ast.Lambda
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A call whose value is a coroutine unless it is awaited: of a tool, or of an asynchronous function."""
+
+    call: ast.Call
+    callee: ToolValue | FunctionValue
+    #: True where `map` or the like makes the calls.
+    mapped: bool = False
+
+
+Item = ToolValue | FunctionValue | Site
+Flow = frozenset[tuple[Item, Path]]
+NOTHING: Flow = frozenset()
+
+
+def wrapped(flow: Flow, container: Path = "l") -> Flow:
+    """The flow as seen in a container of that kind."""
+    return frozenset((item, (container + path)[:_DEEPEST]) for item, path in flow)
+
+
+def taken(flow: Flow) -> Flow:
+    """What a subscript or `pop` takes out of a container of any kind."""
+    return frozenset((item, path[1:]) for item, path in flow if path)
+
+
+def iterated(flow: Flow) -> Flow:
+    """What iteration gives; a mapping gives its keys, which are nothing of interest."""
+    return frozenset((item, path[1:]) for item, path in flow if path and path[0] != "d")
+
+
+def at_place(flow: Flow, place: int) -> Flow:
+    """What destructuring gives to the target at that place."""
+    return frozenset((item, path[1:]) for item, path in flow if path and path[0] in ("l", str(place)))
+
+
+def bare(flow: Flow) -> Flow:
+    """The part of the flow that lies in no container."""
+    return frozenset((item, path) for item, path in flow if not path)
+
+
+def place_of(item: Item) -> tuple[int, int, str]:
+    """Where an item stands in the source; tools have no place and come first."""
+    match item:
+        case ToolValue():
+            return (0, 0, item.name)
+        case FunctionValue():
+            return (item.node.lineno, item.node.col_offset, "")
+        case Site():
+            return (item.call.lineno, item.call.col_offset, "")
+
+
+def ordered(flow: Flow) -> list[tuple[Item, Path]]:
+    return sorted(flow, key=lambda found: (*place_of(found[0]), found[1]))
