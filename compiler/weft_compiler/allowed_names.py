@@ -56,7 +56,7 @@ _MODULES: dict[str, str] = {
         "Hashable ItemsView Iterable Iterator KeysView Mapping MappingView MutableMapping MutableSequence MutableSet "
         "Reversible Sequence Set Sized ValuesView"
     ),
-    "contextlib": "contextmanager closing suppress nullcontext redirect_stdout ExitStack asynccontextmanager",
+    "contextlib": "contextmanager closing suppress nullcontext ExitStack asynccontextmanager",
     "copy": "copy deepcopy Error error",
     "csv": "reader writer DictReader DictWriter QUOTE_ALL QUOTE_MINIMAL QUOTE_NONE QUOTE_NONNUMERIC Error",
     "dataclasses": "dataclass field fields asdict astuple replace is_dataclass FrozenInstanceError MISSING KW_ONLY InitVar Field",

@@ -6,6 +6,7 @@ Built per run around its meter. Faithful to CPython in everything but the limit:
 from __future__ import annotations
 
 import operator
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from weft_workflows.sandbox.meter import INTEGER_BITS, Meter
 from weft_workflows.sandbox.text import Formatting
 
 _SEQUENCES = (str, bytes, bytearray, list, tuple)
-_ITEM: dict[Any, int] = {str: 1, bytes: 1, bytearray: 1, list: 8, tuple: 8}
+_ITEM: dict[Any, int] = {deque: 8, str: 1, bytes: 1, bytearray: 1, list: 8, tuple: 8}
 
 
 class Arithmetic:

@@ -166,7 +166,7 @@ _TABLE: list[tuple[Any, str]] = [
     (csv.DictWriter, "writeheader writerow writerows fieldnames"),
     (
         statistics.NormalDist,
-        "mean median mode stdev variance zscore cdf inv_cdf overlap pdf quantiles from_samples samples",
+        "mean median mode stdev variance zscore cdf inv_cdf overlap pdf from_samples",
     ),
     (string.Template, "substitute safe_substitute template get_identifiers is_valid"),
     (dataclasses.Field, "name type default default_factory init repr hash compare metadata kw_only"),

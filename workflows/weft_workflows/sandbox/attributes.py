@@ -32,6 +32,13 @@ _super_self_type: Any = super.__dict__["__self_class__"]
 _TYPE_NAMES = frozenset(("__name__", "__qualname__", "__doc__", "__module__"))
 
 
+def exact(name: Any) -> str:
+    """The text of a name as an exact str, whatever a subclass pretends. Raises TypeError for anything but text."""
+    if not isinstance(name, str):
+        raise TypeError(f"attribute name must be string, not '{type(name).__name__}'")
+    return name if type(name) is str else "".join(str.__iter__(name))
+
+
 class Attributes:
     """The attribute guard of one run.
 
@@ -47,7 +54,7 @@ class Attributes:
         self._direct: dict[type, frozenset[str]] = {}
 
     def get(self, target: Any, name: str, /) -> Any:
-        """`target.name`. Raises AttributeError where it does not exist or must not be used."""
+        """`target.name`, of an exact str. Raises AttributeError where it does not exist or must not be used."""
         kind = type(target)
         direct = self._direct.get(kind)
         if direct is None:
@@ -77,11 +84,6 @@ class Attributes:
         return any((base, name) in self.methods or (base, name) in self.class_methods for base in kind.__mro__)
 
     def _get_checked(self, target: Any, kind: type, name: str) -> Any:
-        if type(name) is not str:
-            if not isinstance(name, str):
-                raise TypeError(f"attribute name must be string, not '{kind.__name__}'")
-            name = str.__str__(name)
-            name = "".join(name) if type(name) is not str else name
         if name in NEVER or name.startswith("__weft"):
             raise self._refusal(target, name)
         if name == "__class__":
@@ -236,7 +238,8 @@ class Attributes:
             return self._accessor(name)
         if name in OWN_SPECIALS and self._defined_by_orchestration(cls, name):
             return getattr(cls, name)
-        if name in CALLABLE_SPECIALS or name in ("__str__", "__repr__"):
+        known = self._classes.owns(cls) or cls in ATTRIBUTES or cls is object or issubclass(cls, BaseException)
+        if known and (name in CALLABLE_SPECIALS or name in ("__str__", "__repr__")):
             return getattr(cls, name)
         if name == "__mro__" and self._classes.owns(cls):
             return cls.__mro__
@@ -295,7 +298,7 @@ class Attributes:
 
     def get_plain(self, target: Any, name: str, /) -> Any:
         """`object.__getattribute__` for the orchestration: the guard, past its `__getattr__`."""
-        return self.get(target, name)
+        return self.get(target, exact(name))
 
     def set_plain(self, target: Any, name: str, value: Any, /) -> None:
         """`object.__setattr__`, which gets past a `__setattr__` of the class and past a frozen dataclass."""

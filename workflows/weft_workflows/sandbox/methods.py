@@ -32,7 +32,7 @@ def install_methods(
         methods[text_type, "split"] = _splitting(text_type.split, meter)
         methods[text_type, "rsplit"] = _splitting(text_type.rsplit, meter)
         methods[text_type, "splitlines"] = _splitting(text_type.splitlines, meter)
-        methods[text_type, "translate"] = _splitting(text_type.translate, meter)
+        methods[text_type, "translate"] = _translating(text_type.translate, meter)
     methods[str, "format"] = formatting.str_format
     methods[str, "format_map"] = formatting.str_format_map
     methods[int, "to_bytes"] = _to_bytes(meter)
@@ -104,6 +104,17 @@ def _splitting(native: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
         return native(text, *args, **kwargs)
 
     return split
+
+
+def _translating(native: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
+    def translate(text: Any, table: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if type(table) is dict:
+            longest = max((len(each) for each in dict.values(table) if isinstance(each, str)), default=1)
+            meter.charge(len(table) >> 3)
+            meter.check_size(len(text) * max(1, longest), "a translated string")
+        return native(text, table, *args, **kwargs)
+
+    return translate
 
 
 def _to_bytes(meter: Meter) -> Callable[..., Any]:
@@ -193,6 +204,7 @@ def _install_clock(attributes: Attributes, now: Callable[[], float]) -> None:
         return from_timestamp(timestamp).date()
 
     replaced: dict[tuple[type, str], Callable[..., Any]] = {
+        (datetime.datetime, "strptime"): _parse,
         (datetime.datetime, "now"): moment,
         (datetime.datetime, "utcnow"): naive,
         (datetime.datetime, "today"): naive,
@@ -203,6 +215,11 @@ def _install_clock(attributes: Attributes, now: Callable[[], float]) -> None:
     attributes.class_methods.update(replaced)
     attributes.methods[datetime.datetime, "timestamp"] = _timestamp
     attributes.methods[datetime.datetime, "astimezone"] = _as_time_zone
+
+
+def _parse(text: str, form: str, /) -> datetime.datetime:
+    """`strptime` from a frame of ours: CPython imports its implementation through the caller's `__import__`."""
+    return datetime.datetime.strptime(text, form)
 
 
 def _timestamp(moment: datetime.datetime) -> float:

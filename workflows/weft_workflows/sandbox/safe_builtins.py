@@ -9,7 +9,7 @@ from typing import Any
 
 from weft_workflows.sandbox.allowed import ALLOWED_BUILTINS
 from weft_workflows.sandbox.arithmetic import Arithmetic
-from weft_workflows.sandbox.attributes import Attributes
+from weft_workflows.sandbox.attributes import Attributes, exact
 from weft_workflows.sandbox.classes import Classes
 from weft_workflows.sandbox.facades import BigRange, facade, wrapped_range
 from weft_workflows.sandbox.iterators import iterate, iterate_backwards
@@ -147,10 +147,8 @@ class Builtins:
         return iterate_backwards(value)
 
     def getattr(self, target: Any, name: Any, default: Any = _NONE, /) -> Any:
-        if not isinstance(name, str):
-            raise TypeError(f"attribute name must be string, not '{type(name).__name__}'")
         try:
-            return self._attributes.get(target, _exact(name))
+            return self._attributes.get(target, exact(name))
         except AttributeError:
             if default is _NONE:
                 raise
@@ -160,14 +158,10 @@ class Builtins:
         return self.getattr(target, name, _NONE_FOUND) is not _NONE_FOUND
 
     def setattr(self, target: Any, name: Any, value: Any, /) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"attribute name must be string, not '{type(name).__name__}'")
-        self._attributes.set(target, _exact(name), value)
+        self._attributes.set(target, exact(name), value)
 
     def delattr(self, target: Any, name: Any, /) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f"attribute name must be string, not '{type(name).__name__}'")
-        self._attributes.delete(target, _exact(name))
+        self._attributes.delete(target, exact(name))
 
     def vars(self, target: Any = _NONE, /) -> Any:
         if target is _NONE:
@@ -247,11 +241,6 @@ class Builtins:
 
 
 _NONE_FOUND = object()
-
-
-def _exact(name: str) -> str:
-    """The text of a name as an exact str, whatever a subclass pretends."""
-    return "".join(str.__iter__(name)) if type(name) is not str else name
 
 
 def _named(function: Callable[..., Any], name: str) -> Callable[..., Any]:

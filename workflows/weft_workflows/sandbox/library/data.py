@@ -12,6 +12,7 @@ import io
 import json
 import keyword
 import pprint
+import textwrap
 import types
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -353,6 +354,24 @@ def pprint_module(environment: Environment) -> dict[str, Any]:
         show(object, *args, sort_dicts=sort_dicts, **kwargs)
 
     return {"pformat": pformat, "pprint": show, "pp": pp}
+
+
+def textwrap_module(environment: Environment) -> dict[str, Any]:
+    """The prefixes that each line gets are limited, since there may be many lines."""
+    metered, meter = environment.walking.metered, environment.meter
+
+    def limited(name: str) -> Callable[..., Any]:
+        native = metered(getattr(textwrap, name))
+
+        def call(text: Any, *args: Any, **kwargs: Any) -> Any:
+            longest = max((len(each) for each in (*args, *kwargs.values()) if isinstance(each, str)), default=0)
+            if isinstance(text, str):
+                meter.check_size(len(text) * max(1, longest), "a wrapped text")
+            return native(text, *args, **kwargs)
+
+        return call
+
+    return {name: limited(name) for name in ALLOWED_MODULES["textwrap"]}
 
 
 def difflib_module(environment: Environment) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from weft_workflows.sandbox.attributes import exact
+
 if TYPE_CHECKING:
     from weft_workflows.sandbox.environment import Environment
 
@@ -198,7 +200,7 @@ class AttributeGetter:
         if not all(isinstance(name, str) for name in names):
             raise TypeError("attribute name must be a string")
         self._get = get
-        self.names = tuple("".join(str.__iter__(name)) for name in names)
+        self.names = tuple(exact(name) for name in names)
 
     def __call__(self, target: Any, /) -> Any:
         found = tuple(self._walk(target, name) for name in self.names)
@@ -221,7 +223,7 @@ class MethodCaller:
         if not isinstance(name, str):
             raise TypeError("method name must be a string")
         self._get = get
-        self.name = "".join(str.__iter__(name))
+        self.name = exact(name)
         self.args = args
         self.kwargs = kwargs
 

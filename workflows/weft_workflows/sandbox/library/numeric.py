@@ -6,6 +6,7 @@ import decimal
 import fractions
 import math
 import re
+import statistics
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,20 @@ def math_module(environment: Environment) -> dict[str, Any]:
         return math.ldexp(x, i)
 
     return found | {"factorial": factorial, "comb": comb, "perm": perm, "prod": prod, "ldexp": ldexp}
+
+
+def statistics_module(environment: Environment) -> dict[str, Any]:
+    """The functions work in exact fractions, some microseconds for each element, and `quantiles` makes `n` of them."""
+    metered, meter = environment.walking.metered, environment.meter
+    found = {name: getattr(statistics, name) for name in ALLOWED_MODULES["statistics"]}
+    functions = {name: metered(value, -3) for name, value in found.items() if not isinstance(value, type)}
+
+    def quantiles(data: Any, *, n: int = 4, method: str = "exclusive") -> list[Any]:
+        meter.charge(max(0, n) * 4)
+        result: list[Any] = functions["quantiles"](data, n=n, method=method)
+        return result
+
+    return found | functions | {"quantiles": quantiles}
 
 
 def _check_choice(meter: Meter, n: Any, k: Any, *, halves: bool = True) -> None:

@@ -87,7 +87,7 @@ def _is_quantifier(pattern: str, i: int) -> bool:
 
 
 def _literal_brace(pattern: str, i: int) -> bool:
-    return pattern[i] == "}" and re.search(r"\{\d*,?\d*\}$", pattern[: i + 1]) is None
+    return pattern[i] == "}" and re.search(r"\{\d*,?\d*\}$", pattern[max(0, i - 24) : i + 1]) is None
 
 
 def _skip_comment(pattern: str, i: int) -> int:

@@ -38,6 +38,9 @@ def time_module(environment: Environment) -> dict[str, Any]:
     def strftime(form: str, when: Any = None, /) -> str:
         return time.strftime(form, moment() if when is None else when)
 
+    def strptime(text: str, form: str = "%a %b %d %H:%M:%S %Y", /) -> time.struct_time:
+        return time.strptime(text, form)
+
     def sleep(_seconds: float, /) -> None:
         raise RuntimeError("time.sleep() would block the run; write `await asyncio.sleep(…)`, which is a durable timer")
 
@@ -47,7 +50,7 @@ def time_module(environment: Environment) -> dict[str, Any]:
         "gmtime": moment,
         "localtime": moment,
         "strftime": strftime,
-        "strptime": time.strptime,
+        "strptime": strptime,
         "mktime": calendar.timegm,
         "sleep": sleep,
     }
