@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -124,3 +125,43 @@ async def main(log):
 """
     handle = await start_plan(source, log=str(tmp_path / "log"))
     assert (await handle.result()).result == "gave up: reset 3"
+
+
+async def test_a_killed_host_is_not_noticed(start_plan: StartRun, real_pool: HostPool, tmp_path: Path) -> None:
+    source = """
+async def main(log, gate):
+    before = await echo({"n": 1})
+    opened = await gated_read(log, gate)
+    before["opened"] = opened
+    return await echo(before)
+"""
+    log, gate = tmp_path / "log", tmp_path / "gate"
+    handle = await start_plan(source, log=str(log), gate=str(gate))
+
+    async def waits() -> bool:
+        return log.exists()
+
+    await eventually(waits)
+    for pid in real_pool.pids():
+        os.kill(pid, signal.SIGKILL)
+    gate.write_text("yes")
+    assert (await handle.result()).result == {"n": 1, "opened": "yes"}
+    assert log.read_text().splitlines() == ["gated_read"]
+
+
+async def test_a_deadline_cancels_the_step_that_it_ends(
+    start_plan: StartRun, real_pool: HostPool, tmp_path: Path
+) -> None:
+    source = """
+import asyncio
+
+async def main(log):
+    try:
+        await asyncio.wait_for(until_cancelled(log), 0.3)
+    except asyncio.TimeoutError:
+        return await echo("too late")
+"""
+    handle = await start_plan(source, log=str(tmp_path / "log"))
+    assert (await handle.result()).result == "too late"
+    rows = await handle.query("steps", result_type=list[StepRow])
+    assert [(row.tool, row.state) for row in rows] == [("until_cancelled", "cancelled"), ("echo", "completed")]

@@ -125,6 +125,26 @@ async def test_the_ui_says_what_is_parked_and_how_to_go_on(ambiguous: Handle) ->
     await ambiguous.terminate()
 
 
+async def test_decisions_fit_a_replayed_run(
+    client: Client, pool: HostPool, queue: str, start_run: StartRun, log: Path, gate: Path
+) -> None:
+    """Without a cache every task, query and decision meets a run that has just been replayed."""
+    async with worker_on(client, pool, queue, max_cached_workflows=0, max_concurrent_workflow_task_polls=1):
+        handle = await start_run("one_call", tool="hanging_write", arguments={"log": str(log), "gate": str(gate)})
+        await eventually(lambda: parked(handle))
+        await decide(handle, step="a", action="retry")
+        await eventually(lambda: parked(handle))
+        await decide(handle, step="a", action="skip", value=len(lines(log)))
+        assert (await handle.result()).result == 2
+
+
+async def test_lists_of_runs_see_what_is_parked(ambiguous: Handle) -> None:
+    assert (await (await ambiguous.describe()).memo())["parked"] == ["a"]
+    await decide(ambiguous, step="a", action="skip", value=None)
+    await ambiguous.result()
+    assert "parked" not in await (await ambiguous.describe()).memo()
+
+
 @pytest.mark.usefixtures("worker")
 class TestRetriesSpent:
     @pytest.mark.parametrize("tool", ["flaky", "flaky_write"])

@@ -55,12 +55,14 @@ async def test_what_the_history_says_of_a_step(start_run: StartRun) -> None:
 async def test_parallel_steps_through_a_window(start_run: StartRun) -> None:
     handle = await start_run("parallel", RunOptions(window=7), count=50)
     assert (await handle.result()).result == list(range(50))
-    pending, most = 0, 0
+    pending, most, groups = 0, 0, []
     async for event in handle.fetch_history_events():
         pending += event.HasField("activity_task_scheduled_event_attributes")
         pending -= event.HasField("activity_task_completed_event_attributes")
         most = max(most, pending)
+        groups += [marker.label.id for marker in event.event_group_markers]
     assert most == 7
+    assert groups == [f"branch {i % 10}" for i in range(50)]
 
 
 @pytest.mark.long

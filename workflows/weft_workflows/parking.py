@@ -99,6 +99,7 @@ class Parking:
         self._publish()
 
     def _publish(self) -> None:
+        """Writes the memo; the server drops an entry whose list is empty."""
         workflow.upsert_memo({"parked": list(self._parked)[:_MAX_PUBLISHED]})
 
     def _why_not(self, name: str) -> str:
