@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from weft_worker.cli import main, output
 
 TOOLS = '''
 import os
@@ -141,6 +142,36 @@ class Weft:
             process.communicate()
 
 
+class Inside:
+    """Runs `weft` in the process of the tests, which is far cheaper: for what needs no process of its own."""
+
+    def __init__(self, weft: Weft, capture: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
+        self.folder = weft.folder
+        self.write = weft.write
+        self.calls = weft.calls
+        self._capture = capture
+        patch.chdir(weft.folder)
+        for name in [each for each in os.environ if each.startswith(("TEMPORAL_", "WEFT_"))]:
+            patch.delenv(name)
+        patch.setenv("WEFT_STATE_DIR", str(weft.state))
+        patch.setenv("XDG_CONFIG_HOME", str(weft.folder))
+
+    def __call__(self, *arguments: str) -> Ended:
+        """Run a command to its end."""
+        self._capture.readouterr()
+        real_stdout = os.dup(1)
+        try:
+            code = main.run(arguments)
+        finally:
+            if output._results is not None:
+                output._results.close()
+                output._results = None
+            os.dup2(real_stdout, 1)
+            os.close(real_stdout)
+        said = self._capture.readouterr()
+        return Ended(code, said.out, said.err)
+
+
 def await_truth(condition: Callable[[], bool], failure: str, seconds: float = 40.0) -> None:
     """Return once the condition holds."""
     deadline = time.monotonic() + seconds
@@ -157,6 +188,12 @@ def weft(tmp_path: Path) -> Iterator[Weft]:
     runner = Weft(folder, tmp_path / "state")
     yield runner
     runner.close()
+
+
+@pytest.fixture
+def weft_inside(weft: Weft, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Inside:
+    """`weft` without a process of its own."""
+    return Inside(weft, capfd, monkeypatch)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from weft_compiler.diagnostics import CompileFailed
 from weft_worker.problems import CommandFailed
 from weft_worker.pytest_plugin import RunOrchestration
 
-from tests.cli.conftest import Weft
+from tests.cli.conftest import Inside, Weft
 
 PLAN = """
 rate = await get_rate("EUR")
@@ -66,15 +66,15 @@ def test_what_tools_print_does_not_mix_with_the_result(weft: Weft) -> None:
         assert words in ended.stderr
 
 
-def test_people_get_output_result_and_a_summary(weft: Weft) -> None:
-    weft.write("plan.py", "print('hello')\nreturn {'n': await double(21)}\n")
-    ended = weft("run", "plan.py", "--in-memory", "--tools", "tools.py")
+def test_people_get_output_result_and_a_summary(weft_inside: Inside) -> None:
+    weft_inside.write("plan.py", "print('hello')\nreturn {'n': await double(21)}\n")
+    ended = weft_inside("run", "plan.py", "--in-memory", "--tools", "tools.py")
     assert ended.stdout == 'hello\n{\n  "n": 42\n}\n\nrun local: completed, 1 step\n'
 
 
-def test_an_uncaught_exception_exits_with_1(weft: Weft) -> None:
-    weft.write("plan.py", "x = 1\nreturn await explode('boom')\n")
-    ended = weft("run", "plan.py", "--in-memory", "--tools", "tools.py", "--json")
+def test_an_uncaught_exception_exits_with_1(weft_inside: Inside) -> None:
+    weft_inside.write("plan.py", "x = 1\nreturn await explode('boom')\n")
+    ended = weft_inside("run", "plan.py", "--in-memory", "--tools", "tools.py", "--json")
     assert ended.code == 1
     error = ended.json["error"]
     assert (error["type"], error["message"], error["line"]) == ("ValueError", "boom", 2)
@@ -99,9 +99,9 @@ def test_fakes_from_json_answer_in_virtual_time(weft: Weft) -> None:
     assert time.monotonic() - began < 100
 
 
-def test_fakes_from_python_are_functions_named_like_the_tools(weft: Weft) -> None:
-    weft.write("plan.py", PLAN)
-    weft.write(
+def test_fakes_from_python_are_functions_named_like_the_tools(weft_inside: Inside) -> None:
+    weft_inside.write("plan.py", PLAN)
+    weft_inside.write(
         "fakes.py",
         """
         import datetime
@@ -117,21 +117,21 @@ def test_fakes_from_python_are_functions_named_like_the_tools(weft: Weft) -> Non
             return {"amount": amount}
         """,
     )
-    ended = weft("run", "plan.py", "--fake", "fakes.py", "--json")
+    ended = weft_inside("run", "plan.py", "--fake", "fakes.py", "--json")
     assert ended.code == 0, ended.stderr
     assert ended.json["result"] == [3.0, {"amount": 10}]
 
 
-def test_with_tools_and_fakes_nothing_real_is_called(weft: Weft) -> None:
-    weft.write("plan.py", "return [await double(2), await send('x')]\n")
-    (weft.folder / "fakes.json").write_text('{"double": 5}')
-    ended = weft("run", "plan.py", "--tools", "tools.py", "--fake", "fakes.json")
+def test_with_tools_and_fakes_nothing_real_is_called(weft_inside: Inside) -> None:
+    weft_inside.write("plan.py", "return [await double(2), await send('x')]\n")
+    (weft_inside.folder / "fakes.json").write_text('{"double": 5}')
+    ended = weft_inside("run", "plan.py", "--tools", "tools.py", "--fake", "fakes.json")
     assert ended.code == 2
     assert "answers for no send" in ended.stderr
-    (weft.folder / "fakes.json").write_text('{"double": 5, "send": "ok"}')
-    ended = weft("run", "plan.py", "--tools", "tools.py", "--fake", "fakes.json", "--json")
+    (weft_inside.folder / "fakes.json").write_text('{"double": 5, "send": "ok"}')
+    ended = weft_inside("run", "plan.py", "--tools", "tools.py", "--fake", "fakes.json", "--json")
     assert ended.json["result"] == [5, "ok"]
-    assert weft.calls() == []
+    assert weft_inside.calls() == []
 
 
 @pytest.mark.parametrize(
@@ -144,18 +144,18 @@ def test_with_tools_and_fakes_nothing_real_is_called(weft: Weft) -> None:
         ('{"double": [{"result": 3, "args": 1}]}', '"args"'),
     ],
 )
-def test_bad_fakes_are_refused(weft: Weft, text: str, said: str) -> None:
-    weft.write("plan.py", "return await double(2)\n")
-    (weft.folder / "fakes.json").write_text(text)
-    ended = weft("run", "plan.py", "--fake", "fakes.json")
+def test_bad_fakes_are_refused(weft_inside: Inside, text: str, said: str) -> None:
+    weft_inside.write("plan.py", "return await double(2)\n")
+    (weft_inside.folder / "fakes.json").write_text(text)
+    ended = weft_inside("run", "plan.py", "--fake", "fakes.json")
     assert ended.code == 2
     assert said in ended.stderr
 
 
-def test_a_python_file_of_fakes_that_breaks_names_its_line(weft: Weft) -> None:
-    weft.write("plan.py", "return await double(2)\n")
-    weft.write("fakes.py", "def double(n):\n    return n\n\n1 / 0\n")
-    ended = weft("run", "plan.py", "--fake", "fakes.py")
+def test_a_python_file_of_fakes_that_breaks_names_its_line(weft_inside: Inside) -> None:
+    weft_inside.write("plan.py", "return await double(2)\n")
+    weft_inside.write("fakes.py", "def double(n):\n    return n\n\n1 / 0\n")
+    ended = weft_inside("run", "plan.py", "--fake", "fakes.py")
     assert ended.code == 2
     assert "fakes.py:4: ZeroDivisionError: division by zero" in ended.stderr
 

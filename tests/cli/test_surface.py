@@ -11,7 +11,7 @@ import pytest
 import typer
 from weft_worker.cli.main import app
 
-from tests.cli.conftest import Weft
+from tests.cli.conftest import Inside, Weft
 
 COMMANDS = [
     "run",
@@ -45,10 +45,10 @@ def test_help_names_every_command_and_the_exit_codes(weft: Weft) -> None:
     assert "..." not in ended.stdout.split("Commands:")[1]
 
 
-def test_every_command_has_help(weft: Weft) -> None:
+def test_every_command_has_help(weft_inside: Inside) -> None:
     assert sorted(typer.main.get_command(app).commands) == sorted(COMMANDS)  # type: ignore[attr-defined]
     for name in ("run", "status", "tools"):
-        ended = weft(name, "--help")
+        ended = weft_inside(name, "--help")
         assert ended.code == 0
         assert ended.stdout.startswith(f"Usage: weft {name}")
 
@@ -95,16 +95,16 @@ def test_completion_is_offered(weft: Weft) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_usage_exits_with_2_and_says_what_is_wrong(weft: Weft, arguments: list[str], said: str) -> None:
-    ended = weft(*arguments)
+def test_wrong_usage_exits_with_2_and_says_what_is_wrong(weft_inside: Inside, arguments: list[str], said: str) -> None:
+    ended = weft_inside(*arguments)
     assert ended.code == 2
     assert said in ended.stderr
     assert ended.stdout == ""
     assert "Traceback" not in ended.stderr
 
 
-def test_wrong_usage_with_json_prints_one_object(weft: Weft) -> None:
-    ended = weft("status", "--json")
+def test_wrong_usage_with_json_prints_one_object(weft_inside: Inside) -> None:
+    ended = weft_inside("status", "--json")
     assert ended.code == 2
     assert ended.json["error"]["type"] == "UsageError"
 
@@ -115,36 +115,36 @@ def test_debug_shows_the_traceback(weft: Weft) -> None:
     assert "Traceback" in weft("--debug", "tools", "list").stderr
 
 
-def test_explain_prints_the_page_of_a_code(weft: Weft) -> None:
-    ended = weft("explain", "unknown-name")
+def test_explain_prints_the_page_of_a_code(weft_inside: Inside) -> None:
+    ended = weft_inside("explain", "unknown-name")
     assert ended.code == 0
     assert "unknown-name" in ended.stdout
 
 
-def test_compile_prints_the_graph_in_three_forms(weft: Weft) -> None:
-    weft.write("plan.py", "x = await double(2)\nreturn x\n")
-    tree = weft("compile", "plan.py", "--tools", "tools.py")
+def test_compile_prints_the_graph_in_three_forms(weft_inside: Inside) -> None:
+    weft_inside.write("plan.py", "x = await double(2)\nreturn x\n")
+    tree = weft_inside("compile", "plan.py", "--tools", "tools.py")
     assert (tree.code, tree.stderr) == (0, "")
     assert "call double(2) -> x" in tree.stdout
-    mermaid = weft("compile", "plan.py", "--tools", "tools.py", "--format", "mermaid")
+    mermaid = weft_inside("compile", "plan.py", "--tools", "tools.py", "--format", "mermaid")
     assert mermaid.stdout.startswith("flowchart")
-    graph = weft("compile", "plan.py", "--tools", "tools.py", "--format", "json")
+    graph = weft_inside("compile", "plan.py", "--tools", "tools.py", "--format", "json")
     assert json.loads(graph.stdout)["entry"]
 
 
-def test_compile_prints_the_diagnostics_in_three_forms(weft: Weft) -> None:
-    weft.write("plan.py", "x = await dubble(2)\nreturn x\n")
-    full = weft("compile", "plan.py", "--tools", "tools.py")
+def test_compile_prints_the_diagnostics_in_three_forms(weft_inside: Inside) -> None:
+    weft_inside.write("plan.py", "x = await dubble(2)\nreturn x\n")
+    full = weft_inside("compile", "plan.py", "--tools", "tools.py")
     assert (full.code, full.stdout) == (1, "")
     assert "double" in full.stderr
-    concise = weft("compile", "plan.py", "--tools", "tools.py", "--diagnostics", "concise")
+    concise = weft_inside("compile", "plan.py", "--tools", "tools.py", "--diagnostics", "concise")
     assert concise.stderr.startswith("plan.py:1:11: error[unknown-")
-    found = weft("compile", "plan.py", "--tools", "tools.py", "--diagnostics", "json")
+    found = weft_inside("compile", "plan.py", "--tools", "tools.py", "--diagnostics", "json")
     assert json.loads(found.stdout)[0]["span"]["line"] == 1
 
 
-def test_tools_are_listed_and_shown(weft: Weft) -> None:
-    listed = weft("tools", "list", "tools.py")
+def test_tools_are_listed_and_shown(weft_inside: Inside) -> None:
+    listed = weft_inside("tools", "list", "tools.py")
     assert listed.code == 0
     assert [line.split("(")[0] for line in listed.stdout.splitlines()] == [
         "double",
@@ -153,11 +153,11 @@ def test_tools_are_listed_and_shown(weft: Weft) -> None:
         "slow",
         "unreachable",
     ]
-    as_json = weft("tools", "list", "--tools", "tools.py", "--json").json
+    as_json = weft_inside("tools", "list", "--tools", "tools.py", "--json").json
     assert [tool["effect"] for tool in as_json["tools"]] == ["read", "read", "write", "read", "read"]
-    shown = weft("tools", "show", "slow", "--tools", "tools.py")
+    shown = weft_inside("tools", "show", "slow", "--tools", "tools.py")
     assert shown.stdout.startswith("slow(n, seconds=?)\n\nThe number, after a while.")
-    assert weft("tools", "show", "slow", "--tools", "tools.py", "--json").json["name"] == "slow"
-    unknown = weft("tools", "show", "slwo", "--tools", "tools.py")
+    assert weft_inside("tools", "show", "slow", "--tools", "tools.py", "--json").json["name"] == "slow"
+    unknown = weft_inside("tools", "show", "slwo", "--tools", "tools.py")
     assert unknown.code == 2
     assert "did you mean 'slow'" in unknown.stderr

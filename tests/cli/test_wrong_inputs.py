@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.cli.conftest import Weft
+from tests.cli.conftest import Inside, Weft
 
 GOOD = "async def main(n: int):\n    return await double(n)\n"
 
@@ -62,9 +62,9 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_wrong_input_is_told_before_anything_runs(weft: Weft, case: Case) -> None:
-    plan = weft.write("plan.py", case.plan)
-    ended = weft("run", plan, "--in-memory", "--tools", case.tools, "--json", *case.arguments)
+def test_wrong_input_is_told_before_anything_runs(weft_inside: Inside, case: Case) -> None:
+    plan = weft_inside.write("plan.py", case.plan)
+    ended = weft_inside("run", plan, "--in-memory", "--tools", case.tools, "--json", *case.arguments)
     assert ended.code == case.exit_code
     for words in case.says:
         assert words in ended.stderr
@@ -74,26 +74,26 @@ def test_wrong_input_is_told_before_anything_runs(weft: Weft, case: Case) -> Non
     assert said["error"]["type"] == ("CompileError" if case.exit_code == 1 else "UsageError")
     assert said["error"]["line"] == case.line
     assert [each["code"] for each in said["diagnostics"]] == case.codes
-    assert weft.calls() == []
+    assert weft_inside.calls() == []
 
 
-def test_an_unreadable_orchestration(weft: Weft) -> None:
-    ended = weft("run", "gone.py", "--in-memory")
+def test_an_unreadable_orchestration(weft_inside: Inside) -> None:
+    ended = weft_inside("run", "gone.py", "--in-memory")
     assert (ended.code, ended.stdout) == (2, "")
     assert ended.stderr == "error: the orchestration gone.py cannot be read: No such file or directory\n"
 
 
-def test_an_orchestration_that_is_not_text(weft: Weft) -> None:
-    (weft.folder / "plan.py").write_bytes(b"x = '\xff'\n")
-    ended = weft("run", "plan.py", "--in-memory")
+def test_an_orchestration_that_is_not_text(weft_inside: Inside) -> None:
+    (weft_inside.folder / "plan.py").write_bytes(b"x = '\xff'\n")
+    ended = weft_inside("run", "plan.py", "--in-memory")
     assert ended.code == 2
     assert "not UTF-8" in ended.stderr
 
 
-def test_no_server_at_the_address_is_said_within_seconds(weft: Weft) -> None:
-    weft.write("plan.py", "return 1\n")
+def test_no_server_at_the_address_is_said_within_seconds(weft_inside: Inside) -> None:
+    weft_inside.write("plan.py", "return 1\n")
     for arguments in (["run", "plan.py"], ["list"], ["status", "run-1"], ["cancel", "run-1"]):
-        ended = weft(*arguments, "--address", "127.0.0.1:9", "--json")
+        ended = weft_inside(*arguments, "--address", "127.0.0.1:9", "--json")
         assert ended.code == 1
         assert ended.json["error"]["type"] == "ConnectionError"
         assert ended.stderr.startswith("error: no Temporal server at 127.0.0.1:9 (connection refused)")
@@ -112,9 +112,9 @@ def test_wrong_settings_are_told_together(weft: Weft) -> None:
     assert "WEFT_MAX_STEPS" in ended.stderr
 
 
-def test_submitting_needs_a_server_that_stays(weft: Weft) -> None:
-    weft.write("plan.py", "return 1\n")
-    ended = weft("submit", "--plan", "plan.py")
+def test_submitting_needs_a_server_that_stays(weft_inside: Inside) -> None:
+    weft_inside.write("plan.py", "return 1\n")
+    ended = weft_inside("submit", "--plan", "plan.py")
     assert ended.code == 1
     assert "weft dev" in ended.stderr
     assert "--address" in ended.stderr

@@ -25,8 +25,10 @@ def claim_stdout() -> None:
     if _results is not None:
         return
     sys.stdout.flush()
-    _results = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    # The descriptors and not the objects: a tool's child processes inherit them.
+    stdout, stderr = 1, 2
+    _results = os.fdopen(os.dup(stdout), "w", encoding=sys.stdout.encoding)
+    os.dup2(stderr, stdout)
 
 
 def say(text: str) -> None:
