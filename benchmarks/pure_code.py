@@ -72,22 +72,22 @@ def _indented(source: str) -> str:
     return "def main():\n" + "".join(f"    {line}\n" for line in source.strip().splitlines())
 
 
-def plain(source: str) -> float:
+def plain(source: str, rounds: int = 5) -> float:
     code = compile(source, "<plain>", "exec")
-    return _best(lambda: exec(code, {}))
+    return _best(lambda: exec(code, {}), rounds)
 
 
-def guarded(source: str) -> float:
+def guarded(source: str, rounds: int = 5) -> float:
     code = compile(guard(ast.parse(source)), "<guarded>", "exec")
 
     def once() -> None:
         services = Services()
         exec(code, new_globals(services))
 
-    return _best(once)
+    return _best(once, rounds)
 
 
-def _best(action: Callable[[], None], rounds: int = 5) -> float:
+def _best(action: Callable[[], None], rounds: int) -> float:
     times = []
     for _ in range(rounds):
         started = time.perf_counter()

@@ -144,3 +144,15 @@ def test_traceback_lines_are_the_orchestrations() -> None:
         assert lines == [7, 5]
     else:
         raise AssertionError("no error")
+
+
+def test_comprehension_targets_are_numbers_only_if_bound_once() -> None:
+    source = """
+def f(x=5):
+    x = 5
+    return [1 for a in range(2) for b in [0, 0] if (x if a else "s") and a in (0, 1) for x in ["ab"] if x * 10**10]
+f()
+"""
+    assert (run_guarded(source).error or "").startswith("LimitExceeded")
+    twice = "[1 for i in range(2) for j in [0, 1] if not j or i * 10**10 for i in ['ab']]"
+    assert (run_guarded(twice).error or "").startswith("LimitExceeded")

@@ -224,6 +224,9 @@ class _Guard(OperatorGuard):
         calls = any(isinstance(each, (ast.Call, ast.Await)) for each in ast.walk(node))
         inner = NumberTypes(None, self.shadowed)
         inner.variables = dict(outer.variables)
+        bound = [each.id for part in node.generators for each in ast.walk(part.target) if isinstance(each, ast.Name)]
+        for part in node.generators:
+            inner.bind_target(part.target, over_range=False)
         for part in node.generators:
             over_range = self.is_range(part.iter)
             source = self.visit(part.iter)
@@ -231,7 +234,8 @@ class _Guard(OperatorGuard):
                 part.iter = self.call(
                     "span" if over_range else "each_calling" if calls else "each", source, at=part.iter
                 )
-            inner.bind_target(part.target, over_range)
+            once = isinstance(part.target, ast.Name) and bound.count(part.target.id) == 1
+            inner.bind_target(part.target, over_range=over_range and once)
             self.types = inner
             part.target = self.visit(part.target)
             part.ifs = [self.visit(each) for each in part.ifs]

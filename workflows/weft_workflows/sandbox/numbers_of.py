@@ -34,7 +34,7 @@ class NumberTypes:
         if function is not None and not isinstance(function, ast.Lambda):
             self._solve(_bindings(function))
 
-    def bind_target(self, target: ast.expr, over_range: bool) -> None:
+    def bind_target(self, target: ast.expr, *, over_range: bool) -> None:
         """Enters the target of a comprehension, whose scope begins here."""
         if isinstance(target, ast.Name):
             self.variables[target.id] = RANGE_ELEMENT.bit_length() if over_range else None
