@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from weft_compiler.plan import Plan
 from weft_compiler.printer import render_graph
 
 from tests.oracle.cases import Case, load_cases, write_block
+from tests.oracle.machine import run_machine
 from tests.oracle.run import run_cpython
 
 CASES = load_cases(Path(__file__).parent)
@@ -28,10 +28,6 @@ GRAPHS = [pytest.param(case, id=case.id) for case in CASES if case.graph is not 
 MODULES: dict[str, Any] = {
     name: importlib.import_module(name) for name in ALLOWED_MODULES if "." not in name and name != "__future__"
 }
-
-needs_machine = pytest.mark.skipif(
-    importlib.util.find_spec("weft_workflows.machine.machine") is None, reason="there is no machine yet"
-)
 
 
 def compile_case(case: Case) -> Plan:
@@ -47,25 +43,18 @@ def test_cpython(case: Case, update: bool) -> None:
         assert outcome == case.outcome
 
 
-@needs_machine
 @pytest.mark.parametrize("case", RUNS)
 def test_machine(case: Case) -> None:
-    from tests.oracle.machine import run_machine
-
     assert str(run_machine(case.source, case.tools, case.inputs)) == case.outcome
 
 
-@needs_machine
 @pytest.mark.parametrize("case", RUNS)
 def test_machine_from_checkpoints(case: Case) -> None:
-    from tests.oracle.machine import run_machine
-
     assert str(run_machine(case.source, case.tools, case.inputs, restored=True)) == case.outcome
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_diagnostics(case: Case) -> None:
-
     with pytest.raises(CompileFailed) as failed:
         compile_case(case)
     assert [(d.span.line, d.code) for d in failed.value.diagnostics] == case.diagnostics

@@ -111,7 +111,7 @@ def test_a_write_in_flight_parks_and_is_retried_on_demand(
     assert parked["reason"] == "ambiguous"
     assert Counter(tool for tool, _ in log.calls())["escalate_to_manager"] == 1
     retried = weft.ask("retry", "parked-write", parked["step"])
-    assert (retried.code, retried.json["result"]) == (0, example.expected)
+    assert (retried.code, retried.json["error"], retried.json["result"]) == (0, None, example.expected)
     assert Counter(tool for tool, _ in log.calls())["escalate_to_manager"] == 2
 
 
