@@ -29,12 +29,14 @@ MatchValue MatchSingleton MatchSequence MatchMapping MatchClass MatchStar MatchA
 #: Every node kind that passes. A kind that a newer Python adds is refused until it is put here.
 ALLOWED_NODES: frozenset[type] = frozenset(getattr(ast, name) for name in _NAMES.split() if hasattr(ast, name))
 
+#: What the machine supplies to code that it wrapped: makers of its functions and frames, and errors by names of its own.
+MACHINE_NAMES = frozenset(("__weft_function__", "__weft_invoke__", "__weft_missing__", "__weft_unbound__"))
 _READABLE = frozenset(("__name__", "__doc__", "__debug__", "__class__"))
 
 
 def check_identifier(name: str, node: ast.AST, *, binding: bool = False, in_class: bool = False) -> None:
     """Refuses names that are the guard's own or special to Python. The machine's own names begin with `__weft_` and pass."""
-    if not name.startswith("__"):
+    if not name.startswith("__") or (name in MACHINE_NAMES and not binding):
         return
     if name.startswith("__weft_") and name.endswith("__"):
         raise Refused(f"the name {name!r} is reserved", node)

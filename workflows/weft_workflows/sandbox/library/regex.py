@@ -291,7 +291,7 @@ class Pattern:
         ended = translate(text, flags, unicode=unicode, dollar="(?m:$)")
         self._before_newline = _compiled(ended, flags, pattern) if "$" in text else self._inner
         self.groups = int(self._inner.groups)
-        names = dict(self._inner.groupindex)
+        names = dict(sorted(dict(self._inner.groupindex).items(), key=lambda pair: pair[1]))
         self.groupindex: dict[str, int] = {k if isinstance(k, str) else k.decode(): v for k, v in names.items()}
 
     def _text(self, string: Any) -> Any:
