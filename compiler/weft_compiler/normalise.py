@@ -1,6 +1,8 @@
-"""Takes out of a module what a run does not evaluate: annotations outside of class bodies, and docstring-like bodies.
+"""Makes implicit things of a module explicit, so that its functions can be taken out of their context.
 
-After this a function's body that is just `...` can only be one that the machine runs.
+- Annotations outside of class bodies go: a run does not evaluate them.
+- Private names in classes get their full spelling, `_Class__name`, since methods are run outside of their class.
+- A function's body that is just `...` becomes `pass`; after this, `...` marks the functions that the machine runs.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ def normalise(tree: ast.Module) -> None:
 class _Normaliser(ast.NodeTransformer):
     def __init__(self) -> None:
         self._in_class = False
+        self._class = ""
 
     def _visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         outer, self._in_class = self._in_class, False
+        node.name = self._mangled(node.name)
         node.returns = None
         self.generic_visit(node)
         if len(node.body) == 1 and _is_ellipsis(node.body[0]):
@@ -33,14 +37,50 @@ class _Normaliser(ast.NodeTransformer):
         return self._visit_function(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        outer, self._in_class = self._in_class, True
-        self.generic_visit(node)
-        self._in_class = outer
+        node.name = self._mangled(node.name)
+        for part in ("decorator_list", "bases", "keywords"):
+            setattr(node, part, [self.visit(child) for child in getattr(node, part)])
+        outer = self._in_class, self._class
+        self._in_class, self._class = True, node.name
+        node.body = [self.visit(statement) for statement in node.body]
+        self._in_class, self._class = outer
         return node
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None
+        node.arg = self._mangled(node.arg)
         return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        node.id = self._mangled(node.id)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        node.attr = self._mangled(node.attr)
+        return node
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        self.generic_visit(node)
+        node.name = None if node.name is None else self._mangled(node.name)
+        return node
+
+    def _visit_declaration(self, node: ast.Global | ast.Nonlocal) -> ast.AST:
+        node.names = [self._mangled(name) for name in node.names]
+        return node
+
+    def visit_Global(self, node: ast.Global) -> ast.AST:
+        return self._visit_declaration(node)
+
+    def visit_Nonlocal(self, node: ast.Nonlocal) -> ast.AST:
+        return self._visit_declaration(node)
+
+    def _mangled(self, name: str) -> str:
+        """The spelling of a private name inside a class, as CPython's compiler gives it."""
+        owner = self._class.lstrip("_")
+        if not owner or not name.startswith("__") or name.endswith("__"):
+            return name
+        return f"_{owner}{name}"
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         self.generic_visit(node)

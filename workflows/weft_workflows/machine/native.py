@@ -25,11 +25,11 @@ _LOCALS = "__weft_f"
 _TEMPORARIES = "__weft_t"
 _FACTORY = "__weft_factory"
 _BLOCK = "__weft_block"
-#: Names that the machine supplies to native code.
-MAKE_FUNCTION = "__weft_function"
-INVOKE = "__weft_invoke"
-MISSING = "__weft_missing"
-UNBOUND = "__weft_unbound"
+#: Names that the machine supplies to native code; they end as they begin, so that class bodies do not mangle them.
+MAKE_FUNCTION = "__weft_function__"
+INVOKE = "__weft_invoke__"
+MISSING = "__weft_missing__"
+UNBOUND = "__weft_unbound__"
 
 Form = Literal["statements", "value", "test", "invoke", "raise"]
 
