@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from weft_workflows.machine.checkpoint import read_checkpoint, write_checkpoint
 from weft_workflows.machine.futures import CancelledError, Task
 from weft_workflows.machine.json_values import from_json, result_json
 from weft_workflows.machine.program import Program
@@ -66,6 +67,18 @@ class Machine:
         self._apply(message)
         return self._run()
 
+    def snapshot(self) -> bytes:
+        """The machine's whole state between two events. Raises Unstorable where a value cannot be kept."""
+        return write_checkpoint(self._program, self._main, [self._ending, self._over], self._plan_json)
+
+    @classmethod
+    def restore(cls, snapshot: bytes, trace: Callable[[int], None]) -> Machine:
+        """A machine that goes on exactly as the one that the snapshot was taken of."""
+        program, main, flags, plan_json = read_checkpoint(snapshot, trace)
+        machine = cls(program, main, plan_json)
+        machine._ending, machine._over = flags
+        return machine
+
     def inspect(self, what: str) -> bytes:
         """Answers queries as JSON: `strands` (where each stands), `variables` (of the main strand's frames)."""
         match what:
@@ -102,13 +115,16 @@ class Machine:
         program = self._program
         program.meter.refill()
         try:
-            program.loop.run_ready()
-            self._finish()
+            program.context.run(self._run_to_rest)
         except LimitExceeded as limit:
             self._over = True
             program.loop.commands.append(self._failure(limit))
         commands, program.loop.commands = program.loop.commands, []
         return to_bytes(_merged(commands))
+
+    def _run_to_rest(self) -> None:
+        self._program.loop.run_ready()
+        self._finish()
 
     def _finish(self) -> None:
         """Ends the run once the main strand has; strands that it left behind are cancelled first."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import decimal
 import hashlib
 import random
 import types
@@ -29,7 +31,10 @@ class Program:
 
     def __init__(self, unit: Unit, seed: int, trace: Callable[[int], None]) -> None:
         self.unit = unit
+        self.seed = seed
         self.trace = trace
+        #: The run's own context variables: its decimal context.
+        self.context = contextvars.Context()
         self.meter = Meter(unit.plan.limits)
         self.random = random.Random(seed)
         self.loop = Loop(self._drive)
@@ -57,6 +62,13 @@ class Program:
 
     def module(self, name: str) -> Any | None:
         return self.asyncio if name == "asyncio" else None
+
+    def decimal_context(self) -> decimal.Context:
+        """The run's decimal context."""
+        return self.context.run(decimal.getcontext)
+
+    def set_decimal_context(self, context: decimal.Context) -> None:
+        self.context.run(decimal.setcontext, context)
 
     # -- functions and calls -----------------------------------------------------------------------------------------
 

@@ -6,10 +6,12 @@ Nothing here belongs to a run. Native code is compiled when it is first needed.
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import cached_property
 
 from weft_compiler.graph import Code, Function, Node
 from weft_compiler.plan import Plan
 
+from weft_workflows.machine.codec_code import Outline, Places
 from weft_workflows.machine.native import Form, NativeCode, UnitNames, compile_native
 from weft_workflows.machine.values import ToolFunction
 
@@ -40,6 +42,15 @@ class LoadedFunction:
             found = self._natives[key] = compile_native(code, form, self.function, self._names)
         return found
 
+    def natives(self) -> dict[tuple[str, str], NativeCode]:
+        """What is compiled by now, by node id and slot. Not to be changed."""
+        return self._natives
+
+    @cached_property
+    def outline(self) -> Outline:
+        """The function's nodes and blocks by id."""
+        return Outline(self.function)
+
 
 class Unit:
     """A loaded plan."""
@@ -51,6 +62,8 @@ class Unit:
         self.functions = {key: LoadedFunction(f, names) for key, f in plan.graph.functions.items()}
         self.entry = self.functions[plan.graph.entry]
         self.tools = {spec.name: ToolFunction(spec) for spec in plan.tools}
+        #: Where each piece of native code comes from.
+        self.places = Places(self.functions)
 
 
 _units: OrderedDict[str, Unit] = OrderedDict()

@@ -1,0 +1,173 @@
+"""Checkpoints: a machine's whole state between two events, as bytes, and back.
+
+A checkpoint is JSON: a version, the Python minor that wrote it, the plan, and one table of the codec. It is taken only
+when every strand waits, so no frame runs and no command is under way. What belongs to the process (native code, guards,
+modules) is made anew from the plan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from weft_compiler.plan import running_python
+
+from weft_workflows.machine.checkpoint_kinds import BY_TAG, kind_of
+from weft_workflows.machine.codec import DamagedCheckpoint, Decoder, Encoder
+from weft_workflows.machine.codec_names import Surroundings
+from weft_workflows.machine.codec_values import random_state, set_random_state
+from weft_workflows.machine.futures import Task
+from weft_workflows.machine.program import Program
+from weft_workflows.machine.unit import load_unit
+from weft_workflows.sandbox.meter import LimitExceeded
+
+#: To be raised whenever what is stored changes; `tests/machine/test_checkpoint_version.py` notices.
+CHECKPOINT_VERSION = 1
+
+
+class WrongCheckpoint(ValueError):
+    """A checkpoint of another version of Weft or of Python."""
+
+
+def write_checkpoint(program: Program, main: Task, flags: list[bool], plan_json: str) -> bytes:
+    """The state as bytes. Raises Unstorable where a value cannot be kept."""
+    run = Surroundings(program)
+    encoder = Encoder(run, lambda value: kind_of(run, value))
+    header = {"weft": CHECKPOINT_VERSION, "python": running_python(), "plan": plan_json, "seed": program.seed}
+    state = [_namespace(program), main, flags, _loop_state(program), _run_state(program), _identities(program)]
+    modules = {"modules": list(run.environment.modules)}
+    text = json.dumps({**header, **modules, **encoder.encode(state)}, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
+
+
+def read_checkpoint(data: bytes, trace: Callable[[int], None]) -> tuple[Program, Task, list[bool], str]:
+    """Program, main strand, flags and plan of a checkpoint.
+
+    Raises WrongCheckpoint for one of another version, DamagedCheckpoint for what is none.
+    """
+    kept = _read(data)
+    program = Program(load_unit(kept["plan"]), kept["seed"], trace)
+    for name in kept["modules"]:
+        program.namespace["__builtins__"]["__import__"](name)
+    run = Surroundings(program)
+    # The clock, chance and the fuel are set last: classes of the orchestration may hash and compare while dicts are filled.
+    namespace, main, flags, loop, own, identities = Decoder(run, BY_TAG, kept).decode()
+    _set_namespace(program, namespace)
+    _set_loop_state(program, loop)
+    _set_identities(program, identities)
+    _set_run_state(program, own)
+    return program, main, flags, kept["plan"]
+
+
+def _read(data: bytes) -> dict[str, Any]:
+    try:
+        kept: dict[str, Any] = json.loads(data.decode("utf-8", "surrogatepass"))
+        version, python = kept["weft"], kept["python"]
+    except (ValueError, KeyError, TypeError) as problem:
+        raise DamagedCheckpoint(f"this is not a checkpoint: {problem}") from None
+    if version != CHECKPOINT_VERSION:
+        raise WrongCheckpoint(
+            f"the checkpoint has version {version}, this worker reads {CHECKPOINT_VERSION}; "
+            "continue the run on a worker of the version of Weft that began it"
+        )
+    if python != running_python():
+        raise WrongCheckpoint(
+            f"the checkpoint was written by Python {python}, this worker runs {running_python()}; "
+            f"continue the run on a worker with Python {python}"
+        )
+    return kept
+
+
+# -- the parts of the state ------------------------------------------------------------------------------------------------
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("__weft") or name == "__builtins__"
+
+
+def _namespace(program: Program) -> dict[str, Any]:
+    return {name: value for name, value in program.namespace.items() if not _is_ours(name)}
+
+
+def _set_namespace(program: Program, kept: dict[str, Any]) -> None:
+    """The run's global variables, in their order; those that a new run has and this one deleted go."""
+    namespace = program.namespace
+    for name in [name for name in namespace if not _is_ours(name)]:
+        del namespace[name]
+    namespace.update(kept)
+
+
+def _loop_state(program: Program) -> list[Any]:
+    loop = program.loop
+    assert loop.current is None, "a checkpoint is taken between events"
+    assert not loop.commands, "a checkpoint is taken when all commands are out"
+    counts = [loop.now, loop.task_count, loop.timer_count]
+    return [*counts, list(loop.ready), list(loop.tasks), loop.timers, loop.steps]
+
+
+def _set_loop_state(program: Program, kept: list[Any]) -> None:
+    loop = program.loop
+    loop.now, loop.task_count, loop.timer_count, ready, tasks, loop.timers, loop.steps = kept
+    loop.ready = deque(ready)
+    loop.tasks = dict.fromkeys(tasks)
+    loop.commands = []
+
+
+def _run_state(program: Program) -> list[Any]:
+    """What the sandbox holds of a run: chance (unless nothing was drawn), the meter, the decimal context, logging."""
+    fresh = type(program.random)(program.seed).getstate() == program.random.getstate()
+    meter = program.meter
+    tripped = None if meter.tripped is None else (str(meter.tripped), meter.tripped.setting)
+    return [
+        None if fresh else random_state(program.random),
+        meter._printed,
+        tripped,
+        program.decimal_context(),
+        _logging(program),
+    ]
+
+
+def _set_run_state(program: Program, kept: list[Any]) -> None:
+    chance, program.meter._printed, tripped, context, logging = kept
+    if chance is None:
+        program.random.seed(program.seed)
+    else:
+        set_random_state(program.random, chance)
+    program.meter.tripped = None if tripped is None else LimitExceeded(*tripped)
+    program.set_decimal_context(context)
+    if logging is not None:
+        library = _logging_library(program)
+        library.level, loggers = logging
+        for name, level in loggers.items():
+            library.getLogger(name).level = level
+
+
+def _logging_library(program: Program) -> Any:
+    module = Surroundings(program).environment.modules.get("logging")
+    return None if module is None else module.__dict__["getLogger"].__self__
+
+
+def _logging(program: Program) -> Any:
+    library = _logging_library(program)
+    if library is None:
+        return None
+    return (library.level, {name: logger.level for name, logger in library._loggers.items()})
+
+
+def _identities(program: Program) -> list[Any]:
+    """The objects whose `id` was asked for, in order; that order gives the numbers."""
+    return [value for _number, value in _identity_table(program).values()]
+
+
+def _set_identities(program: Program, kept: list[Any]) -> None:
+    give = program.namespace["__builtins__"]["id"]
+    _identity_table(program).clear()
+    for value in kept:
+        give(value)
+
+
+def _identity_table(program: Program) -> dict[int, tuple[int, Any]]:
+    table: dict[int, tuple[int, Any]] = program.namespace["__builtins__"]["id"].__self__._identities
+    return table

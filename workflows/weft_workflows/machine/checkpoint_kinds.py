@@ -1,0 +1,72 @@
+"""All kinds of values that a checkpoint can hold, and which one a value is of."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import types
+from typing import Any
+
+from weft_workflows.machine import (
+    codec_classes,
+    codec_enums,
+    codec_errors,
+    codec_functions,
+    codec_iterators,
+    codec_objects,
+    codec_values,
+)
+from weft_workflows.machine.codec import Kind, Unstorable
+from weft_workflows.machine.codec_names import Surroundings
+from weft_workflows.sandbox.library.kept import Kept
+
+_BY_TYPE: dict[type, Kind] = {
+    **codec_values.KINDS,
+    **codec_iterators.KINDS,
+    **codec_functions.KINDS,
+    **codec_objects.KINDS,
+}
+#: Every kind by its tag, as records name them.
+BY_TAG: dict[str, Kind] = {
+    kind.tag: kind
+    for kind in (
+        *_BY_TYPE.values(),
+        *codec_iterators.OTHER_KINDS,
+        *codec_functions.OTHER_KINDS,
+        *codec_classes.OTHER_KINDS,
+        codec_errors.ERROR,
+    )
+}
+
+
+def kind_of(run: Surroundings, value: Any) -> Kind:
+    """The kind of a value. Raises Unstorable where there is none."""
+    found = _BY_TYPE.get(type(value))
+    if found is not None:
+        is_generator = isinstance(value, types.GeneratorType)
+        return codec_iterators.SET_WALK if is_generator and codec_iterators.is_set_walk(value) else found
+    if isinstance(value, types.FunctionType):
+        return codec_functions.kind_of_function(run, value)
+    if isinstance(value, type):
+        return codec_classes.kind_of_class(run, value)
+    if isinstance(value, enum.Enum):
+        return codec_enums.MEMBER
+    if isinstance(value, BaseException):
+        return codec_errors.ERROR
+    if run.owns(type(value)):
+        return codec_classes.kind_of_instance(run, value)
+    if isinstance(value, Kept):
+        return codec_iterators.KEPT
+    if run.name_of(value) is not None:
+        return codec_functions.NAMED
+    raise Unstorable(value)
+
+
+def fingerprint() -> str:
+    """A digest of what is stored of each kind. When it changes, `CHECKPOINT_VERSION` has to."""
+    by_type = {f"{kind.__module__}.{kind.__qualname__}": each.tag for kind, each in _BY_TYPE.items()}
+    layouts = {kind.tag: [kind.layout, kind.hashes, kind.last] for kind in BY_TAG.values()}
+    itertools = {name: codec_iterators.kept_fields(kind) for name, kind in codec_iterators.KEPT_CLASSES.items()}
+    text = json.dumps([by_type, layouts, itertools], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,275 @@
+"""The codec: values and what they share, as a table of JSON records, and back. Never pickle, never names to import.
+
+    table of [1, xs, (xs, 2)]  ->  [["l", [1, [1], [2]]], ["l", []], ["t", [[1], 2]]]
+
+Each object that can be shared is one record; `[n]` inside a record refers to record n; numbers, short strings, booleans
+and None stand for themselves. A record is `[tag, parts]` or `[tag, parts, contents]`: parts are what the object cannot
+be made without, contents are put into it once all objects exist, so that cycles pose no problem. Both directions run
+without recursion, however deeply data is nested, and equal states give equal bytes.
+
+What the kinds of values are stands in the `codec_…` modules; nothing here knows a machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: Longer strings are records, so that one that many objects share is written once.
+_SHORT = 64
+#: Integers of a larger size are written in hexadecimal, which has no limit of digits.
+_SMALL = 1 << 64
+_STRINGS = frozenset((str,))
+
+Taken = tuple[Sequence[Any], Sequence[Any] | None]
+
+
+class Unstorable(TypeError):
+    """A value that a checkpoint cannot hold. `where` says which variable reaches it, as far as known."""
+
+    def __init__(self, value: Any, where: str = "", remedy: str = "") -> None:
+        self.value = value
+        holder = f"`{where}` holds" if where else "the run holds"
+        advice = remedy or "keep plain data instead, or let go of it before (`del`)"
+        super().__init__(
+            f"{holder} a {type(value).__name__}, which cannot be kept while the run waits; {advice} [unstorable-value]"
+        )
+        self.remedy = remedy
+
+
+class DamagedCheckpoint(ValueError):
+    """A checkpoint whose table does not fit together."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """How values of some types are taken apart and put together.
+
+    `take(run, value)` gives parts and contents; `make(run, *parts)` the object; `fill(run, object, contents)` completes it.
+    `hashes` says which contents are hashed when they are put in: every `hashes`-th, 0 for none. `last` fills after
+    everything else. `layout` names what is stored, for the fingerprint.
+    """
+
+    tag: str
+    layout: str
+    take: Callable[[Any, Any], Taken]
+    make: Callable[..., Any]
+    fill: Callable[[Any, Any, list[Any]], None] | None = None
+    hashes: int = 0
+    last: bool = False
+
+
+class Encoder:
+    """Writes one table. `kind_of` gives the kind of a value, or raises Unstorable; `run` is passed to the kinds."""
+
+    def __init__(self, run: Any, kind_of: Callable[[Any], Kind]) -> None:
+        self._run = run
+        self._kind_of = kind_of
+        self._index: dict[int, int] = {}
+        #: All objects of the table, which also keeps them alive while their ids are in use.
+        self._objects: list[Any] = []
+        self._parents: list[int] = []
+        self._current = -1
+        self._late: list[int] = []
+
+    def encode(self, root: Any) -> dict[str, Any]:
+        """The table: its records, and in which order those are filled that hash other objects."""
+        self._put(root)
+        records: list[Any] = []
+        objects = self._objects
+        while len(records) < len(objects):
+            self._current = len(records)
+            records.append(self._record(objects[self._current]))
+        return {"records": records, "late": _hash_order(records, self._late)}
+
+    def _put(self, value: Any) -> Any:
+        """The value as it stands in a record: itself or a reference."""
+        kind = type(value)
+        if kind is str:
+            if len(value) <= _SHORT:
+                return value
+        elif kind is int:
+            if -_SMALL < value < _SMALL:
+                return value
+        elif value is None or kind is bool or (kind is float and value == value):
+            return value
+        found = self._index.get(id(value))
+        if found is None:
+            found = self._index[id(value)] = len(self._objects)
+            self._objects.append(value)
+            self._parents.append(self._current)
+        return [found]
+
+    def _record(self, value: Any) -> Any:
+        kind = type(value)
+        put = self._put
+        if kind is dict:
+            if _STRINGS.issuperset(map(type, value)):
+                return ["o", {key: put(each) for key, each in value.items()}]
+            return self._pairs(value)
+        if kind is list:
+            return ["l", [put(each) for each in value]]
+        if kind is tuple:
+            return ["t", [put(each) for each in value]]
+        return value if kind is str else self._of_kind(value)
+
+    def _pairs(self, value: dict[Any, Any]) -> Any:
+        contents = [self._put(each) for pair in value.items() for each in pair]
+        self._note_hashes(contents, 2)
+        return ["d", contents]
+
+    def _of_kind(self, value: Any) -> Any:
+        try:
+            kind = self._kind_of(value)
+            parts, contents = kind.take(self._run, value)
+        except Unstorable as problem:
+            raise Unstorable(problem.value, self._where(), problem.remedy) from None
+        record: list[Any] = [kind.tag, [self._put(each) for each in parts]]
+        if contents is not None:
+            record.append([self._put(each) for each in contents])
+            if kind.hashes:
+                self._note_hashes(record[2], kind.hashes)
+        return record
+
+    def _note_hashes(self, contents: list[Any], every: int) -> None:
+        if any(type(key) is list for key in contents[::every]):
+            self._late.append(self._current)
+
+    def _where(self) -> str:
+        """The variable through which the current object is reached: the first key on the way from the root."""
+        index, chain = self._current, []
+        while index >= 0:
+            chain.append(self._objects[index])
+            index = self._parents[index]
+        chain.reverse()
+        for holder, held in itertools.pairwise(chain):
+            if type(holder) is dict:
+                return next((str(key) for key, each in holder.items() if each is held), "")
+        return ""
+
+
+def _hash_order(records: list[Any], late: list[int]) -> list[int]:
+    """Late records, those that the keys of others are made of first."""
+    waiting, order = set(late), []
+    seen: set[int] = set()
+    for start in late:
+        stack = [(start, False)]
+        while stack:
+            index, finished = stack.pop()
+            if finished:
+                order.append(index)
+            elif index not in seen:
+                seen.add(index)
+                if index in waiting:
+                    stack.append((index, True))
+                stack.extend((each, False) for each in _references(records[index], index in waiting))
+    return order
+
+
+def _references(record: Any, keys_only: bool) -> list[int]:
+    if type(record) is str:
+        return []
+    tag, *groups = record
+    if tag == "o":
+        values: list[Any] = list(record[1].values())
+    elif tag == "d" and keys_only:
+        values = record[1][::2]
+    else:
+        values = [each for group in groups for each in group]
+    return [each[0] for each in values if type(each) is list]
+
+
+_ABSENT = object()
+
+
+class Decoder:
+    """Reads one table. Objects are made in dependency order, then filled in that order."""
+
+    def __init__(self, run: Any, kinds: dict[str, Kind], table: dict[str, Any]) -> None:
+        self._run = run
+        self._kinds = kinds
+        self._records: list[Any] = table["records"]
+        self._late: list[int] = table["late"]
+        self._objects: list[Any] = [_ABSENT] * len(self._records)
+        self._made: list[int] = []
+
+    def decode(self) -> Any:
+        """The root. Raises DamagedCheckpoint where objects need each other to be made."""
+        for index, record in enumerate(self._records):
+            self._make_plain(index, record)
+        for index in range(len(self._records)):
+            if self._objects[index] is _ABSENT:
+                self._make(index)
+        self._fill_all()
+        return self._objects[0]
+
+    def _make_plain(self, index: int, record: Any) -> None:
+        if type(record) is str:
+            self._objects[index] = record
+        elif record[0] == "l" or record[0] == "o":
+            self._objects[index] = record[1]
+        elif record[0] == "d":
+            self._objects[index] = {}
+        else:
+            return
+        self._made.append(index)
+
+    def _make(self, start: int) -> None:
+        objects, stack, opened = self._objects, [start], set()
+        while stack:
+            index = stack[-1]
+            if objects[index] is not _ABSENT:
+                stack.pop()
+                continue
+            record = self._records[index]
+            missing = [each[0] for each in record[1] if type(each) is list and objects[each[0]] is _ABSENT]
+            if not missing:
+                objects[index] = self._made_of(record)
+                self._made.append(index)
+                stack.pop()
+            elif index in opened:
+                raise DamagedCheckpoint("the checkpoint holds objects that cannot be made without each other")
+            else:
+                opened.add(index)
+                stack.extend(reversed(missing))
+
+    def _made_of(self, record: Any) -> Any:
+        parts = self._values(record[1])
+        return tuple(parts) if record[0] == "t" else self._kinds[record[0]].make(self._run, *parts)
+
+    def _values(self, encoded: list[Any]) -> list[Any]:
+        objects = self._objects
+        return [objects[each[0]] if type(each) is list else each for each in encoded]
+
+    def _fill_all(self) -> None:
+        late = set(self._late)
+        last: list[int] = []
+        for index in self._made:
+            record = self._records[index]
+            if index in late or type(record) is str:
+                continue
+            kind = self._kinds.get(record[0])
+            if kind is not None and kind.last:
+                last.append(index)
+            else:
+                self._fill(index, record, kind)
+        for index in (*self._late, *last):
+            record = self._records[index]
+            self._fill(index, record, self._kinds.get(record[0]))
+
+    def _fill(self, index: int, record: Any, kind: Kind | None) -> None:
+        target = self._objects[index]
+        if kind is not None:
+            if kind.fill is not None and len(record) > 2:
+                kind.fill(self._run, target, self._values(record[2]))
+        elif record[0] == "o":
+            for key, each in target.items():
+                if type(each) is list:
+                    target[key] = self._objects[each[0]]
+        elif record[0] == "l":
+            target[:] = self._values(target)
+        elif record[0] == "d":
+            values = self._values(record[1])
+            target.update(zip(values[::2], values[1::2], strict=True))

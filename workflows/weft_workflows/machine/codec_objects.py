@@ -1,0 +1,193 @@
+"""Kinds of the machine's own objects (tasks, futures, timers, frames) and of the sandbox's, by their slots.
+
+An object's slots are all its state, apart from what belongs to the run (its loop, its meter), which a restored object gets
+from the run that it wakes up in, and caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft_compiler import graph
+
+from weft_workflows.machine import futures, waits
+from weft_workflows.machine.codec import Kind, Taken
+from weft_workflows.machine.codec_names import UNSET, Surroundings
+from weft_workflows.machine.graph_frame import AttemptCursor, BlockCursor, Cursor, GraphFrame, LoopCursor
+from weft_workflows.machine.tracing import TracePoint
+from weft_workflows.machine.values import Coroutine
+from weft_workflows.sandbox.library import functional, regex, typed
+from weft_workflows.sandbox.safe_builtins import CallIterator
+
+#: What an object gets from its run, by the name of the slot.
+_GIVEN: dict[str, Callable[[Surroundings], Any]] = {
+    "loop": lambda run: run.program.loop,
+    "_meter": lambda run: run.program.meter,
+    "_get": lambda run: run.environment.attributes.get,
+}
+
+
+def _slots(kind: type) -> list[str]:
+    return [name for base in reversed(kind.__mro__) for name in base.__dict__.get("__slots__", ())]
+
+
+def slots_kind(kind: Any) -> Kind:
+    """The kind of a class whose slots are its state."""
+    names = _slots(kind)
+    fields = [name for name in names if name not in _GIVEN]
+    given = [(name, _GIVEN[name]) for name in names if name in _GIVEN]
+
+    def take(_run: Surroundings, value: Any) -> Taken:
+        return (), [getattr(value, name, UNSET) for name in fields]
+
+    def make(run: Surroundings) -> Any:
+        made = object.__new__(kind)
+        for name, give in given:
+            setattr(made, name, give(run))
+        return made
+
+    def fill(_run: Surroundings, target: Any, contents: list[Any]) -> None:
+        for name, value in zip(fields, contents, strict=True):
+            if value is not UNSET:
+                setattr(target, name, value)
+
+    return Kind(f"weft.{kind.__qualname__}", " ".join(fields), take, make, fill)
+
+
+# -- frames of the graph -----------------------------------------------------------------------------------------------------
+
+
+def _frame(_run: Surroundings, value: GraphFrame) -> Taken:
+    nodes = [None if node is None else node.id for node in (value.node, value.awaiting)]
+    state = [value.variables, value.temporaries, value.cells]
+    return (value.loaded.key,), [*nodes, *state, *(_row(cursor) for cursor in value.cursors)]
+
+
+def _row(cursor: Cursor) -> tuple[Any, ...]:
+    match cursor:
+        case BlockCursor():
+            return ("block", cursor.owner, cursor.slot, cursor.index)
+        case LoopCursor():
+            return ("loop", cursor.node.id, cursor.iterator, cursor.count, cursor.phase)
+        case AttemptCursor():
+            return ("attempt", cursor.node.id, cursor.phase, cursor.handler, cursor.error, cursor.pending)
+
+
+def _make_frame(run: Surroundings, key: str) -> GraphFrame:
+    return GraphFrame(run.program, run.program.unit.functions[key])
+
+
+def _fill_frame(_run: Surroundings, target: GraphFrame, contents: list[Any]) -> None:
+    outline = target.loaded.outline
+    node, awaiting, target.variables, target.temporaries, target.cells, *rows = contents
+    target.node = None if node is None else outline.nodes[node]
+    target.awaiting = None if awaiting is None else outline.nodes[awaiting]
+    target.cursors = [_cursor(target, *row) for row in rows]
+
+
+def _cursor(frame: GraphFrame, what: str, node_id: str, *state: Any) -> Cursor:
+    outline = frame.loaded.outline
+    if what == "block":
+        return BlockCursor(node_id, state[0], outline.blocks[node_id, state[0]], state[1])
+    node = outline.nodes[node_id]
+    if what == "loop":
+        assert isinstance(node, graph.Loop)
+        loop = LoopCursor(node, state[0])
+        loop.count, loop.phase = state[1:]
+        return loop
+    assert isinstance(node, graph.Attempt)
+    attempt = AttemptCursor(node)
+    attempt.phase, attempt.handler, attempt.error, attempt.pending = state
+    return attempt
+
+
+# -- regular expressions -----------------------------------------------------------------------------------------------------
+
+
+class KeptMatch:
+    """What a `Match` holds of its engine, as plain state: the text and where each group was found."""
+
+    __slots__ = ("spans", "string")
+
+    def __init__(self, string: Any, spans: tuple[tuple[int, int], ...]) -> None:
+        self.string = string
+        self.spans = spans
+
+    def start(self, group: int = 0) -> int:
+        return self.spans[group][0]
+
+    def end(self, group: int = 0) -> int:
+        return self.spans[group][1]
+
+    def group(self, group: int = 0) -> Any:
+        start, end = self.spans[group]
+        return None if start < 0 else self.string[start:end]
+
+
+def _match(_run: Surroundings, value: regex.Match) -> Taken:
+    return (value.re, value.pos, value.endpos, value.string, value.regs), None
+
+
+def _make_match(_run: Surroundings, pattern: Any, pos: int, endpos: int, string: Any, spans: Any) -> regex.Match:
+    return regex.Match(KeptMatch(string, spans), pattern, pos, endpos)
+
+
+def _pattern(_run: Surroundings, value: regex.Pattern) -> Taken:
+    return (value.pattern, int(value.flags)), None
+
+
+def _make_pattern(run: Surroundings, pattern: Any, flags: int) -> regex.Pattern:
+    return regex.Pattern(pattern, flags, run.program.meter)
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------------
+
+_BY_SLOTS: tuple[type, ...] = (
+    futures.Future,
+    futures.StepFuture,
+    futures.Task,
+    futures.Timer,
+    futures.RunCallback,
+    futures.UserCallback,
+    futures.StepTask,
+    futures.Wakeup,
+    futures.SetResult,
+    waits.GatheringFuture,
+    waits.ToolFrame,
+    waits.SleepFrame,
+    waits.WaitForFrame,
+    waits.RunFrame,
+    waits.Deadline,
+    waits.Release,
+    Coroutine,
+    CallIterator,
+    functional.CachedFunction,
+    functional.CachedProperty,
+    functional.SingleDispatch,
+    functional.AttributeGetter,
+    functional.MethodCaller,
+    typed.NewKind,
+)
+
+KINDS: dict[type, Kind] = {
+    **{kind: slots_kind(kind) for kind in _BY_SLOTS},
+    GraphFrame: Kind(
+        "frame",
+        "function; node, awaiting, variables, temporaries, cells, cursors",
+        _frame,
+        _make_frame,
+        _fill_frame,
+    ),
+    TracePoint: Kind(
+        "trace point", "function, line", lambda _run, v: (tuple(v), None), lambda _run, *parts: TracePoint(*parts)
+    ),
+    functional.CacheInfo: Kind(
+        "CacheInfo",
+        "elements",
+        lambda _run, v: (tuple(v), None),
+        lambda _run, *parts: functional.CacheInfo(parts),
+    ),
+    regex.Pattern: Kind("pattern", "pattern, flags", _pattern, _make_pattern),
+    regex.Match: Kind("match", "pattern, bounds, text, spans", _match, _make_match),
+}
