@@ -10,6 +10,7 @@ from weft_workflows.sandbox.guard import Refused, guard
 from weft_workflows.sandbox.meter import LimitExceeded
 
 from tests.sandbox.escapes import ESCAPES
+from tests.sandbox.library_escapes import LIBRARY_ESCAPES
 from tests.sandbox.running import Services
 
 _ENDS = (
@@ -26,7 +27,10 @@ _ENDS = (
 )
 
 
-@pytest.mark.parametrize("source", ESCAPES, ids=[f"{i}: {p.splitlines()[-1][:50]}" for i, p in enumerate(ESCAPES)])
+_ALL = (*ESCAPES, *LIBRARY_ESCAPES)
+
+
+@pytest.mark.parametrize("source", _ALL, ids=[f"{i}: {p.splitlines()[-1][:50]}" for i, p in enumerate(_ALL)])
 def test_attempt_fails(source: str) -> None:
     caught: list[object] = []
     namespace = new_globals(Services())
@@ -37,4 +41,4 @@ def test_attempt_fails(source: str) -> None:
 
 
 def test_enough_attempts() -> None:
-    assert len(ESCAPES) > 100
+    assert len(_ALL) > 250
