@@ -339,6 +339,112 @@ escaped(1)
 
 del str.upper
 escaped(1)
+
+escaped((lambda f=getattr: f(f, "__self__"))())
+
+escaped([getattr(x, "__self__") for x in [print]])
+
+escaped({**getattr(print, "__dict__")})
+
+escaped(sorted([print], key=lambda p: p.__self__))
+
+escaped(f"{print.__self__}")
+
+escaped(f"{1:{print.__self__}}")
+
+escaped("%s" % print.__self__)
+
+x = print
+x.__self__ += 1
+escaped(1)
+
+del print.__self__
+escaped(1)
+
+for print.__x__ in [1]: pass
+escaped(1)
+
+with open("/etc/passwd") as f: escaped(f)
+
+import contextlib
+with contextlib.nullcontext(1) as print.__self__: pass
+escaped(1)
+
+a, print.__self__ = 1, 2
+escaped(1)
+
+escaped(super().__thisclass__)
+
+class A:
+    def go(self): return super().__self__
+escaped(A().go())
+
+class A:
+    def go(self): return super().__init__.__self__.__class__.__base__
+escaped(A().go())
+
+class A:
+    __slots__ = ["__dict__", "__class__"]
+escaped(1)
+
+class A:
+    __slots__ = ["_x"]
+    __module__ = "os"
+import dataclasses
+dataclasses.dataclass(A)
+escaped(A.__init__.__globals__)
+
+print.__call__.__self__.x = 1
+escaped(1)
+
+import functools
+class A:
+    @functools.cached_property
+    def x(self): return 1
+escaped(A.x.function.__globals__)
+
+import functools
+@functools.singledispatch
+def f(x): return x
+escaped(f.default.__globals__)
+
+import functools
+p = functools.partial(print)
+p.__setstate__((escaped, (), {}, {}))
+
+import enum
+class E(enum.Enum):
+    A = 1
+    def __del__(self): pass
+escaped(1)
+
+import enum
+class E(enum.Enum):
+    A = 1
+    def __reduce_ex__(self, p): return (print, ())
+escaped(1)
+
+import enum
+E = enum.Enum("E", {"mro": 1})
+escaped(E)
+
+from datetime import datetime
+escaped(datetime.strptime.__globals__)
+
+import decimal
+escaped(decimal.localcontext(prec=10**9))
+
+import random
+random.Random().__class__.__init__.__globals__
+escaped(1)
+
+import csv
+class D:
+    delimiter = ","
+escaped(csv.writer(D()))
+
+import statistics
+escaped(statistics.NormalDist(0, 1).samples(10**9))
 """
 
 #: The attempts, in order.
