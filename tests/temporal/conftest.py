@@ -57,6 +57,7 @@ async def worker_on(client: Client, pool: HostPool, queue: str, **options: Any) 
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         **options,
     )
+    evaluators.allow_busy_computers(worker)
     async with worker:
         yield worker
 

@@ -160,6 +160,7 @@ def crashes_at_once(start: p.Start) -> Script:
 def computes(start: p.Start) -> Script:
     """Takes as much CPU time as its inputs say."""
     event = yield [call("a", "echo", value=1)]
+    event = yield [p.StartTimer("nap", 0.01, event.now + 0.01, 2)]
     end = time.process_time() + inputs(start)["seconds"]
     while time.process_time() < end:
         pass

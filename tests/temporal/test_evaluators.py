@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError
@@ -83,3 +85,27 @@ async def test_machines_are_forgotten_and_rebuilt(client: Client, queue: str, st
         assert [len(slot.members) for slot in pool._slots] == [0]
     finally:
         pool.close()
+
+
+async def test_a_slow_activation_is_no_deadlock(client: Client, queue: str, start_run: StartRun) -> None:
+    """Three seconds by the clock, as a busy computer makes them of less."""
+    slow_pool = SlowPool(HostPool(size=1, machine=MACHINE))
+    try:
+        async with worker_on(client, slow_pool, queue):  # type: ignore[arg-type]
+            handle = await start_run("straight")
+            await handle.result()
+    finally:
+        slow_pool.pool.close()
+    history = await handle.fetch_history()
+    assert not any(event.HasField("workflow_task_failed_event_attributes") for event in history.events)
+
+
+class SlowPool:
+    """A pool whose start of a machine takes long."""
+
+    def __init__(self, pool: HostPool) -> None:
+        self.pool = pool
+
+    def start(self, key: str, start: bytes) -> Any:
+        time.sleep(3)
+        return self.pool.start(key, start)

@@ -181,6 +181,27 @@ class TestRetriesSpent:
         await handle.terminate()
 
 
+async def test_a_worker_that_shuts_down(
+    start_run: StartRun, client: Client, pool: HostPool, queue: str, log: Path, gate: Path
+) -> None:
+    """Steps that its grace time cuts off are told apart as those of a lost worker are, only sooner."""
+    handle = await start_run("read_and_write", log=str(log), gate=str(gate))
+
+    async def both_run() -> bool:
+        return len(lines(log)) == 2
+
+    async with worker_on(client, pool, queue):
+        await eventually(both_run)
+    gate.write_text("open")
+    async with worker_on(client, pool, queue):
+        row = await eventually(lambda: parked(handle), seconds=40)
+        assert (row.step, row.reason) == ("write", "ambiguous")
+        await decide(handle, step="write", action="retry")
+        assert (await handle.result()).result == ["open", "open"]
+    names = [line.split()[0] for line in lines(log)]
+    assert sorted(names) == ["gated_read", "gated_read", "gated_write", "gated_write"]
+
+
 async def test_a_killed_worker(
     start_run: StartRun, temporal_server: ServerInfo, client: Client, pool: HostPool, queue: str, log: Path, gate: Path
 ) -> None:

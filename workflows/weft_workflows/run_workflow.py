@@ -90,12 +90,14 @@ class RunWorkflow:
     def _deliver_next(self) -> None:
         item = self._happened.popleft()
         event = self._event_of(*item) if isinstance(item, tuple) else item
-        if event is None or (isinstance(event, p.TimerFired) and not self._forget_timer(event.timer)):
-            return
+        if event is None or (isinstance(event, p.TimerFired) and event.timer not in self._timers):
+            return  # parked, or cancelled by the program after it happened
         if (death := self._evaluator.fatal(event)) is not None:
             self._held = event, death
             self._parking.park_machine(death.line, death.reason)
             return
+        if isinstance(event, p.TimerFired):
+            self._forget_timer(event.timer)
         replaying = workflow.unsafe.is_replaying_history_events()
         for command in self._evaluator.deliver(event, replaying=replaying):
             self._perform(command)
@@ -145,10 +147,8 @@ class RunWorkflow:
         await workflow.sleep(max(command.seconds, 0.001), summary=f"L{command.line}")
         self._happened.append(p.TimerFired(command.timer, workflow.time()))
 
-    def _forget_timer(self, timer: str) -> bool:
-        """False where the program has cancelled the timer after it fired."""
-        self._timer_lines.pop(timer, None)
-        return self._timers.pop(timer, None) is not None
+    def _forget_timer(self, timer: str) -> None:
+        del self._timers[timer], self._timer_lines[timer]
 
     def _step_ended(self, step: Step, outcome: Outcome) -> None:
         self._happened.append((step, outcome))
