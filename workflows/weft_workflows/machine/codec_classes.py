@@ -30,6 +30,8 @@ _BROUGHT = frozenset(
         *_MADE_WITH, "__dict__", "__weakref__", "__annotations__", "__annotate_func__", "__annotations_cache__",
         "__annotate__", "_abc_impl", "__abstractmethods__", "__dataclass_fields__", "__dataclass_params__",
         "__protocol_attrs__", "__non_callable_proto_members__", "__classdictcell__",
+        "__parameters__",
+        "_is_protocol",
     )
 )  # fmt: skip
 
@@ -82,10 +84,13 @@ def _own_annotations(run: Surroundings, value: type) -> dict[str, Any] | None:
 
 
 def attributes_of(run: Surroundings, value: type, brought: frozenset[str]) -> list[Any]:
-    """Names and values of what the orchestration put into the class; `brought` is there without it."""
+    """Names and values of what the orchestration put into the class, by name; `brought` is there without it.
+
+    A program cannot see the order of a class's attributes, and it is another one after a restore.
+    """
     return [
         each
-        for name, attribute in value.__dict__.items()
+        for name, attribute in sorted(value.__dict__.items())
         if name not in _BROUGHT and not (name in brought and not _is_own(run, attribute)) and not _is_generated(run, attribute)
         for each in (name, attribute)
     ]  # fmt: skip
@@ -233,7 +238,7 @@ def _slot_values(value: Any, kind: type) -> list[Any]:
     """Index of the class in the hierarchy, name and value of each slot that is set."""
     found: list[Any] = []
     for index, base in enumerate(kind.__mro__):
-        for name, member in base.__dict__.items():
+        for name, member in sorted(base.__dict__.items()):
             if isinstance(member, types.MemberDescriptorType):
                 try:
                     found += [index, name, member.__get__(value, kind)]

@@ -60,8 +60,8 @@ def _extra(member: Any) -> dict[str, Any] | None:
 def _attributes(run: Surroundings, value: Any) -> list[Any]:
     return [
         each
-        for name, attribute in value.__dict__.items()
-        if name not in value.__members__ and (name not in _BROUGHT or _is_own(run, attribute)) and not _is_redirect(attribute)
+        for name, attribute in sorted(value.__dict__.items())
+        if name not in value.__members__ and (name not in _BROUGHT or _is_own(run, attribute)) and not _is_brought(attribute)
         for each in (name, attribute)
     ]  # fmt: skip
 
@@ -71,7 +71,10 @@ def _is_own(run: Surroundings, attribute: Any) -> bool:
     return isinstance(function, types.FunctionType) and function.__globals__ is run.program.namespace
 
 
-def _is_redirect(attribute: Any) -> bool:
+def _is_brought(attribute: Any) -> bool:
+    """What the enum module makes of members, and takes over from the type of their values."""
+    if isinstance(attribute, types.MethodDescriptorType | types.WrapperDescriptorType):
+        return True
     return isinstance(attribute, enum.property) and attribute.fget is None
 
 

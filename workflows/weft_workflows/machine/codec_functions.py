@@ -300,11 +300,11 @@ def _is_kept(run: Surroundings, value: Any, depth: int) -> bool:
 def _subscripted(_run: Surroundings, value: Any) -> Taken:
     """`list[int]`, `Optional[str]`: what is subscripted, and with what."""
     origin, arguments = value.__reduce__()[1]
-    return (origin, arguments), None
+    return (type(value) is types.GenericAlias, origin, arguments), None
 
 
-def _make_subscripted(_run: Surroundings, origin: Any, arguments: Any) -> Any:
-    return types.GenericAlias(origin, arguments) if isinstance(origin, type) else origin[arguments]
+def _make_subscripted(_run: Surroundings, is_plain: bool, origin: Any, arguments: Any) -> Any:
+    return types.GenericAlias(origin, arguments) if is_plain else origin[arguments]
 
 
 def _union(_run: Surroundings, value: types.UnionType) -> Taken:
@@ -324,7 +324,7 @@ def _make_type_variable(_run: Surroundings, name: str, co: bool, contra: bool, b
     return made(name, *choices, covariant=co, contravariant=contra, bound=bound)
 
 
-_SUBSCRIPT = Kind("subscripted", "origin, arguments", _subscripted, _make_subscripted)
+_SUBSCRIPT = Kind("subscripted", "whether plain, origin, arguments", _subscripted, _make_subscripted)
 
 KINDS: dict[type, Kind] = {
     Module: Kind("module", "name", _module, lambda run, name: run.environment.load(name)),

@@ -17,6 +17,7 @@ from weft_workflows.machine.codec_names import UNSET, Surroundings
 from weft_workflows.machine.graph_frame import AttemptCursor, BlockCursor, Cursor, GraphFrame, LoopCursor
 from weft_workflows.machine.tracing import TracePoint
 from weft_workflows.machine.values import Coroutine
+from weft_workflows.sandbox.iterators import BigRangeIterator
 from weft_workflows.sandbox.library import functional, regex, typed
 from weft_workflows.sandbox.safe_builtins import CallIterator
 
@@ -52,7 +53,7 @@ def slots_kind(kind: Any) -> Kind:
             if value is not UNSET:
                 setattr(target, name, value)
 
-    return Kind(f"weft.{kind.__qualname__}", " ".join(fields), take, make, fill)
+    return Kind(f"slots {kind.__qualname__}", " ".join(fields), take, make, fill)
 
 
 # -- frames of the graph -----------------------------------------------------------------------------------------------------
@@ -162,6 +163,7 @@ _BY_SLOTS: tuple[type, ...] = (
     waits.Release,
     Coroutine,
     CallIterator,
+    BigRangeIterator,
     functional.CachedFunction,
     functional.CachedProperty,
     functional.SingleDispatch,

@@ -122,7 +122,7 @@ def _make_time_of_day(_run: Surroundings, *parts: Any) -> datetime.time:
 
 
 def _zone(_run: Surroundings, value: datetime.timezone) -> Taken:
-    named = value != datetime.UTC and value.tzname(None) != datetime.timezone(value.utcoffset(None)).tzname(None)
+    named = value.tzname(None) != datetime.timezone(value.utcoffset(None)).tzname(None)
     return (value.utcoffset(None), *((value.tzname(None),) if named else ())), None
 
 

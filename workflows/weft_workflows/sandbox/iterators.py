@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+from weft_workflows.sandbox.facades import BigRange
+from weft_workflows.sandbox.meter import Meter
 from weft_workflows.sandbox.sets import FrozenOrderedSet, OrderedSet, SetIterator
 
 _VIEW_MAPPING: dict[Any, str] = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
@@ -65,6 +67,37 @@ DictIterator.__name__ = DictIterator.__qualname__ = "dict_iterator"
 DictIterator.__module__ = "builtins"
 
 
+class BigRangeIterator:
+    """Iterates over a `BigRange` by position, and charges for each number."""
+
+    __slots__ = ("_meter", "position", "range")
+    __weft_names__: ClassVar[frozenset[str]] = frozenset(("__next__", "__iter__", "__length_hint__"))
+
+    def __init__(self, meter: Meter, numbers: range) -> None:
+        self._meter = meter
+        self.range = numbers
+        self.position = 0
+
+    def __iter__(self) -> BigRangeIterator:
+        return self
+
+    def __next__(self) -> int:
+        self._meter.charge()
+        try:
+            number = self.range[self.position]
+        except IndexError:
+            raise StopIteration from None
+        self.position += 1
+        return number
+
+    def __length_hint__(self) -> int:
+        return len(self.range) - self.position
+
+
+BigRangeIterator.__name__ = BigRangeIterator.__qualname__ = "range_iterator"
+BigRangeIterator.__module__ = "builtins"
+
+
 def iterate(value: Any) -> Iterator[Any]:
     """`iter(value)`, as an iterator that can be kept. Raises TypeError with CPython's wording."""
     kind = type(value)
@@ -74,6 +107,8 @@ def iterate(value: Any) -> Iterator[Any]:
         return DictIterator(_mapping(value), _VIEW_MAPPING[kind])
     if kind in (OrderedSet, FrozenOrderedSet):
         return SetIterator(value)
+    if kind is BigRange:
+        return BigRangeIterator(value._meter, value._range)
     return iter(value)
 
 

@@ -1,0 +1,564 @@
+"""A run that is made anew from a checkpoint after each event gives the same commands as a straight one."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from tests.machine.running import both
+
+#: Each program holds something across a step and looks at it afterwards.
+PROGRAMS = {
+    "aliases": """
+        xs = [1]; d = {"a": xs, "b": xs}; t = (xs, d)
+        await step()
+        xs.append(2)
+        return [d["a"] is d["b"], t[0] is xs, t[1] is d, d["b"]]
+    """,
+    "a list in itself": """
+        xs = []; xs.append((xs,))
+        await step()
+        return xs[0][0] is xs
+    """,
+    "cells that functions share": """
+        def counter():
+            n = 0
+            def up():
+                nonlocal n
+                n += 1
+                return n
+            def read():
+                return n
+            return up, read
+        up, read = counter()
+        up()
+        await step()
+        up()
+        return read()
+    """,
+    "functions with defaults and attributes": """
+        def f(a, b=[1], *, k={"x": 2}):
+            "says"
+            b.append(a)
+            return b, k
+        f.calls = 3
+        g = lambda n: n + 1
+        f(5)
+        await step()
+        return [f(6), f.calls, f.__doc__, f.__name__, g(1)]
+    """,
+    "recursion and functions in containers": """
+        def fact(n):
+            return 1 if n < 2 else n * fact(n - 1)
+        table = {"f": fact, "g": [x for x in (len, str.upper, max)]}
+        await step()
+        return [table["f"](5), table["g"][0]("ab"), table["g"][1]("ab"), table["g"][2](1, 2)]
+    """,
+    "bound methods": """
+        xs = [1]; add = xs.append; join = "-".join; get = {"a": 1}.get; ints = dict.fromkeys
+        await step()
+        add(2)
+        return [xs, join(["a", "b"]), get("a"), get("b", 0), ints("ab")]
+    """,
+    "members of modules": """
+        import json, math, itertools
+        from datetime import datetime, timedelta, timezone
+        from collections import Counter
+        dump, root, made = json.dumps, math.sqrt, datetime
+        await step()
+        return [dump([1]), root(4), made(2024, 1, 1).isoformat(), Counter("aab").most_common(1), json.dumps is dump]
+    """,
+    "sets": """
+        s = {3, 1, 2}; f = frozenset("cab"); nested = {f, frozenset("z")}
+        await step()
+        s.add(0)
+        return [list(s), list(f), [sorted(x) for x in nested], f in nested]
+    """,
+    "keys with a hash of their own": """
+        class Key:
+            def __init__(self, name):
+                self.name = name
+            def __hash__(self):
+                return hash(self.name)
+            def __eq__(self, other):
+                return self.name == other.name
+        a = Key("a")
+        d = {a: 1, Key("b"): {(Key("c"), 1): 2}}
+        s = {a, Key("b")}
+        await step()
+        inner = d[Key("b")]
+        return [d[Key("a")], inner[Key("c"), 1], Key("b") in s, list(d)[0] is a]
+    """,
+    "keys that are their own": """
+        n = float("nan")
+        class Plain: pass
+        p = Plain()
+        d = {n: 1, p: 2, (1, "x"): 3, None: 4, True: 5, b"b": 6}
+        await step()
+        return [d[n], d[p], d[1, "x"], d[None], d[1], d[b"b"], n in [n]]
+    """,
+    "numbers": """
+        xs = [1 << 70, -(1 << 500), 10 ** 5000 % 7, 0.1, -0.0, float("inf"), float("-inf"), 3 + 4j, True, None]
+        big = 10 ** 5000
+        await step()
+        return [str(x) for x in xs] + [big == 10 ** 5000, big % 97]
+    """,
+    "text": r'''
+        xs = ["\ud83d", "\ud83d\ude00", "😀", "a" * 500, "", "\x00\n\"", b"\x00\xff", bytearray(b"ab")]
+        again = xs[3]
+        await step()
+        xs[7].append(1)
+        return [ascii(x) for x in xs]
+    ''',
+    "dates": """
+        from datetime import datetime, date, time, timedelta, timezone
+        from zoneinfo import ZoneInfo
+        xs = [datetime(2024, 3, 31, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin")), date(2024, 1, 2), time(1, 2, 3, 4),
+              timedelta(days=-1, microseconds=3), timezone.utc, timezone(timedelta(hours=2)), timezone(timedelta(0), "here")]
+        await step()
+        return [repr(x) for x in xs] + [xs[4] is timezone.utc]
+    """,
+    "numbers of the library": """
+        from decimal import Decimal
+        from fractions import Fraction
+        from uuid import UUID, uuid4
+        xs = [Decimal("1.50"), Decimal("-Infinity"), Decimal("NaN"), Fraction(1, 3), UUID(int=5), uuid4()]
+        await step()
+        return [repr(x) for x in xs] + [str(uuid4())]
+    """,
+    "collections": """
+        from collections import deque, Counter, defaultdict, OrderedDict, ChainMap
+        from types import SimpleNamespace
+        q = deque([1, 2, 3], maxlen=3); c = Counter("abca"); d = defaultdict(list); o = OrderedDict(b=1, a=2)
+        d["x"].append(1); o.move_to_end("b"); m = ChainMap({"a": 1}, o); s = SimpleNamespace(a=[1])
+        await step()
+        q.append(4); d["y"].append(2); c.update("a"); s.b = s.a
+        return [list(q), c.most_common(1), dict(d), list(o.items()), m["b"], s.a is s.b, repr(s)]
+    """,
+    "a range too long to walk at once": """
+        out = []
+        for i in range(10 ** 12):
+            out.append(await step(i))
+            if i == 3:
+                break
+        return out
+    """,
+    "iterators": """
+        a = iter([1, 2, 3]); b = enumerate("xyz", 5); c = zip([1, 2], (3, 4)); d = map(str, [1, 2]); e = reversed([1, 2, 3])
+        f = filter(None, [0, 1, 2]); g = iter({"k": 1, "l": 2}.items()); h = iter(range(5)); i = iter({1, 2, 3}); j = iter("ab")
+        for each in (a, b, c, d, e, f, g, h, i, j):
+            next(each)
+        pairs = zip({1: 2, 3: 4}, {5, 6})
+        next(pairs)
+        await step()
+        return [list(each) for each in (a, b, c, d, e, f, g, h, i, j, pairs)]
+    """,
+    "an iterator and its list stay together": """
+        xs = [1, 2]; it = iter(xs); next(it)
+        await step()
+        xs.append(3)
+        return list(it)
+    """,
+    "ended iterators": """
+        a = iter([1]); b = iter(()); c = iter("a"); d = iter({1: 2}); e = reversed([1]); f = iter(range(1)); g = (x for x in (1,))
+        for each in (a, b, c, d, e, f, g):
+            list(each)
+        xs = [1]; h = iter(xs); list(h)
+        await step()
+        xs.append(2)
+        return [list(each) for each in (a, b, c, d, e, f, g, h)]
+    """,
+    "itertools": """
+        import itertools as it
+        a = it.count(3, 2); b = it.cycle("ab"); c = it.accumulate([1, 2, 3]); d = it.chain([1], (2, 3)); e = it.islice(it.count(), 5)
+        f, g = it.tee([1, 2, 3]); h = it.groupby("aabb"); i = it.product("ab", repeat=2); j = it.permutations("abc"); k = it.repeat(1, 3)
+        for each in (a, b, c, d, e, f, i, j, k):
+            next(each)
+        key, group = next(h)
+        next(group)
+        await step()
+        return [next(a), next(b), list(c), list(d), list(e), list(f), list(g), key, list(group), list(h)[0][0], list(i)[-1], len(list(j)), list(k)]
+    """,
+    "functools and operator": """
+        import functools, operator
+        p = functools.partial(int, base=2)
+        @functools.lru_cache(maxsize=None)
+        def slow(n):
+            print("computes", n)
+            return n * 2
+        slow(2)
+        get, name, low = operator.itemgetter(1), operator.attrgetter("real"), operator.methodcaller("lower")
+        @functools.singledispatch
+        def show(x): return "any"
+        show.register(int, lambda x: "int")
+        await step()
+        return [p("101"), slow(2), slow(3), get([1, 2]), name(5), low("A"), slow.cache_info().hits, show(1), show("a")]
+    """,
+    "a decorator of its own": """
+        import functools
+        def loud(f):
+            @functools.wraps(f)
+            def wrapper(*args):
+                return f(*args) + "!"
+            return wrapper
+        @loud
+        def hi(name):
+            return "hi " + name
+        await step()
+        return [hi("a"), hi.__name__]
+    """,
+    "regular expressions": """
+        import re
+        pattern = re.compile(r"(?P<a>a+)(b)?", re.I); match = pattern.search("xxAAb"); each = pattern.finditer("ab a")
+        next(each)
+        await step()
+        return [pattern.sub("-", "aab"), match.group("a"), match.groups(), match.span(), match.string, [m.group() for m in each],
+                bool(pattern.flags & re.I)]
+    """,
+    "errors": """
+        try:
+            try:
+                {}["k"]
+            except KeyError as inner:
+                raise ValueError("bad", 3) from inner
+        except ValueError as e:
+            e.extra = [1]
+            e.add_note("noted")
+            kept = e
+        group = ExceptionGroup("g", [kept, OSError(2, "gone", "f")])
+        errors = [StopIteration(4), SystemExit(5), AttributeError("x", name="n"), UnicodeDecodeError("utf-8", b"a", 0, 1, "why")]
+        await step()
+        return [repr(kept), kept.extra, kept.__notes__, repr(kept.__cause__), kept.__suppress_context__, repr(group),
+                group.exceptions[0] is kept, group.exceptions[1].filename, errors[0].value, errors[1].code, errors[2].name,
+                str(errors[3])]
+    """,
+    "errors of tools": """
+        caught = []
+        for kind, base in (("ValueError", "ValueError"), ("QuotaError", "RuntimeError"), ("Odd", "Exception")):
+            try:
+                await fail(kind, base)
+            except Exception as e:
+                await step()
+                caught.append(e)
+        await step()
+        return [[repr(e), isinstance(e, RuntimeError), getattr(e, "tool", "")] for e in caught]
+    """,
+    "an error that is being handled": """
+        try:
+            try:
+                raise ValueError(1)
+            except ValueError:
+                await step()
+                raise
+        except ValueError as e:
+            await step()
+            try:
+                {}["x"]
+            except KeyError as k:
+                return [repr(e), repr(k.__context__)]
+    """,
+    "a pending return in a finally": """
+        async def f():
+            for x in [1, 2]:
+                try:
+                    return [x, await step(x)]
+                finally:
+                    await step("finally")
+        return await f()
+    """,
+    "classes": """
+        class Base:
+            count = 0
+            def __init_subclass__(cls, **k):
+                print("subclass", cls.__name__)
+            def __init__(self, x):
+                self.x = x
+                Base.count += 1
+            def double(self): return self.x * 2
+            @property
+            def half(self): return self.x / 2
+            @classmethod
+            def make(cls): return cls(8)
+            @staticmethod
+            def plus(a, b): return a + b
+        class Derived(Base):
+            "has a doc"
+            __slots__ = ("y",)
+            def __init__(self, x):
+                super().__init__(x)
+                self.y = [x]
+            def __repr__(self): return f"D({self.x})"
+        d = Derived(3); method = d.double
+        await step()
+        e = Derived.make()
+        return [repr(d), d.y, method(), d.half, Base.count, repr(e), d.plus(1, 2), isinstance(d, Base), type(d) is Derived,
+                Derived.__doc__, Derived.__name__]
+    """,
+    "classes with steps in their methods": """
+        class Client:
+            def __init__(self): self.log = []
+            async def fetch(self, n):
+                self.log.append(n)
+                value = await step(n)
+                self.log.append(value)
+                return value
+        c = Client()
+        async def use():
+            return [await c.fetch(1), await c.fetch(2)]
+        out = await use()
+        return [out, c.log]
+    """,
+    "data classes": """
+        from dataclasses import dataclass, field, asdict, replace
+        @dataclass
+        class Row:
+            name: str
+            tags: list[str] = field(default_factory=list)
+            n: int = 3
+        @dataclass(frozen=True, order=True)
+        class Point:
+            x: int
+            y: int = 0
+        @dataclass(slots=True)
+        class Child:
+            a: int
+            b: "str" = "b"
+        @dataclass
+        class More(Row):
+            extra: dict | None = None
+            def total(self): return len(self.tags)
+        r = Row("a"); p = Point(1, 2); c = Child(1); m = More("m", ["x"]); where = {p: r}
+        await step()
+        r.tags.append("t")
+        try:
+            p.x = 3
+            frozen = False
+        except Exception as e:
+            frozen = type(e).__name__
+        return [repr(r), repr(Row("z")), repr(p), frozen, where[Point(1, 2)] is r, Point(0) < p, repr(c), repr(Child(2)), repr(m),
+                m.total(), asdict(m), repr(replace(p, y=9)), repr(More("q")), r == Row("a", ["t"])]
+    """,
+    "enums": """
+        from enum import Enum, IntEnum, Flag, StrEnum, auto
+        class Color(Enum):
+            RED = 1
+            GREEN = auto()
+            ROT = 1
+            def low(self): return self.name.lower()
+            @property
+            def loud(self): return self.name + "!"
+        class Level(IntEnum):
+            LOW = 1
+            HIGH = 2
+        class Mode(Flag):
+            R = auto()
+            W = auto()
+        class Word(StrEnum):
+            A = "a"
+        class Plan(Enum):
+            FREE = {"limit": 1}
+            PRO = {"limit": 2}
+        class Planet(Enum):
+            EARTH = (5.9, 6.3)
+        Planet.EARTH.mass = 5
+        c = Color.GREEN; both = Mode.R | Mode.W; d = {Color.RED: 1}
+        await step()
+        return [c is Color.GREEN, Color.ROT is Color.RED, c.low(), c.loud, d[Color.RED], Level.HIGH > Level.LOW, repr(both), Mode.R in both,
+                Word.A + "b", Plan.PRO.value, Plan({"limit": 1}).name, Planet.EARTH.mass, [str(x) for x in Color], Color(2).name,
+                Color["RED"].name]
+    """,
+    "named tuples": """
+        from typing import NamedTuple
+        from collections import namedtuple
+        class Pair(NamedTuple):
+            a: int
+            b: str = "x"
+            def both(self): return f"{self.a}{self.b}"
+        Other = namedtuple("Other", "p q", defaults=[5])
+        one, two = Pair(1), Other(2)
+        await step()
+        return [repr(one), one.both(), repr(Pair(3)), repr(two), repr(Other(9)), one._replace(a=4).a, type(two) is Other, two._asdict()]
+    """,
+    "classes of builtin types": """
+        class Stack(list):
+            def push(self, x): self.append(x)
+        class Bag(dict):
+            def __missing__(self, key): return 0
+        class Name(str):
+            def shout(self): return self.upper()
+        class Money(int):
+            pass
+        class MyError(ValueError):
+            def __init__(self, code):
+                super().__init__(f"code {code}")
+                self.code = code
+        s = Stack([1]); s.top = s; b = Bag(a=1); n = Name("n"); m = Money(5); e = MyError(4)
+        await step()
+        s.push(2)
+        return [s, s.top is s, b["zz"], b["a"], n.shout(), m + 1, type(m) is Money, str(e), e.code, type(e) is MyError, e.args]
+    """,
+    "abstract classes, protocols and generics": """
+        from abc import ABC, abstractmethod
+        from typing import Generic, TypeVar, Protocol, TypedDict
+        T = TypeVar("T")
+        class Shape(ABC):
+            @abstractmethod
+            def area(self): ...
+        class Square(Shape):
+            def area(self): return 4
+        class Box(Generic[T]):
+            def __init__(self, x: T): self.x = x
+        class Sized(Protocol):
+            def size(self) -> int: ...
+        class Movie(TypedDict, total=False):
+            name: str
+        sq, box, movie = Square(), Box[int](3), Movie(name="m")
+        await step()
+        try:
+            Shape()
+            made = True
+        except TypeError:
+            made = False
+        return [sq.area(), box.x, movie, made, isinstance(sq, Shape)]
+    """,
+    "comparisons and cached properties": """
+        import functools
+        @functools.total_ordering
+        class V:
+            def __init__(self, n): self.n = n
+            def __eq__(self, o): return self.n == o.n
+            def __lt__(self, o): return self.n < o.n
+            @functools.cached_property
+            def square(self):
+                print("computes")
+                return self.n ** 2
+        a, b = V(1), V(2)
+        a.square
+        await step()
+        return [a <= b, a >= b, a.square, b.square]
+    """,
+    "context managers": """
+        from contextlib import contextmanager, suppress
+        @contextmanager
+        def tag(name):
+            print("<", name)
+            yield name
+            print(">", name)
+        quiet = suppress(KeyError)
+        await step()
+        with tag("a") as x, quiet:
+            {}["k"]
+        return x
+    """,
+    "identity, chance and output": """
+        import random
+        a, b = [], {}
+        first = [id(a), id(b), random.random()]
+        rng = random.Random(5); rng.random(); draw = rng.randint
+        random.gauss(0, 1)
+        await step()
+        class C: pass
+        c = C()
+        return [first, id(a) == first[0], id(b) == first[1], id(c), hash(c), random.random(), rng.random(), draw(1, 9), random.gauss(0, 1)]
+    """,
+    "the decimal context": """
+        from decimal import Decimal, getcontext
+        getcontext().prec = 5
+        await step()
+        return [str(Decimal(1) / 3), getcontext().prec]
+    """,
+    "streams and logs": """
+        import io, logging
+        out = io.StringIO(); out.write("abc"); raw = io.BytesIO(b"xyz"); raw.read(1)
+        log = logging.getLogger("mine"); log.setLevel("INFO"); logging.basicConfig(level=logging.DEBUG); info = log.info
+        await step()
+        out.write("d"); info("hello %s", 1)
+        return [out.getvalue(), raw.read()]
+    """,
+    "globals that hide builtins and tools": """
+        import json
+        len = lambda x: 42
+        json = None
+        del fail
+        await step()
+        try:
+            fail
+            there = True
+        except NameError:
+            there = False
+        return [len([]), json, there]
+    """,
+    "tasks and futures": """
+        import asyncio
+        async def work(n, d):
+            await asyncio.sleep(d)
+            return n * await step(n)
+        tasks = {n: asyncio.create_task(work(n, 4 - n)) for n in (1, 2, 3)}
+        tasks[1].add_done_callback(lambda t: print("done", t.result()))
+        later = work(9, 1)
+        gathered = asyncio.gather(*tasks.values(), return_exceptions=True)
+        await step()
+        tasks[2].cancel()
+        return [[repr(x) for x in await gathered], await later, tasks[1].result(), tasks[2].cancelled()]
+    """,
+    "deadlines": """
+        import asyncio
+        out = []
+        async def slow():
+            try:
+                await asyncio.sleep(50)
+            except asyncio.CancelledError:
+                out.append("cancelled")
+                await step("cleanup")
+                raise
+        for wait in (1, 2):
+            try:
+                await asyncio.wait_for(slow(), wait)
+            except TimeoutError as e:
+                out.append(repr(e))
+        return out
+    """,
+    "loops of loops": """
+        out = []
+        for k, v in {"a": [1, 2], "b": [3]}.items():
+            for i, x in enumerate(v):
+                while x < 3:
+                    x += await step(1)
+                out.append((k, i, x))
+            else:
+                out.append(await step("else"))
+        return out
+    """,
+    "an iterator of its own under enumerate": """
+        class Countdown:
+            def __init__(self, n): self.n = n
+            def __iter__(self): return self
+            def __next__(self):
+                if self.n == 0: raise StopIteration
+                self.n -= 1
+                return self.n
+        out = []
+        for i, x in enumerate(Countdown(3)):
+            out.append([i, await step(x)])
+        return out
+    """,
+    "views": """
+        d = {"a": 1}; k, v, i = d.keys(), d.values(), d.items()
+        await step()
+        d["b"] = 2
+        return [list(k), list(v), list(i)]
+    """,
+    "annotations": """
+        from typing import Optional, Callable, Any
+        def f(a: int, b: Optional[list[str]] = None, *c: "later", d: dict[str, int] | None = None, e: Callable[[int], str] = str) -> Any:
+            return a
+        await step()
+        return [f(1), sorted(f.__annotations__)]
+    """,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(PROGRAMS))
+def test_restored_after_each_event(name: str) -> None:
+    both(textwrap.dedent(PROGRAMS[name]))
