@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from urllib.request import urlopen
 
 import pytest
@@ -240,13 +238,26 @@ def test_ten_steps_side_by_side_take_the_time_of_one(weft_served: Weft) -> None:
     assert max(s["ended"] for s in steps) - min(s["started"] for s in steps) < 3
 
 
-def test_the_first_step_starts_soon_after_the_command(weft: Weft) -> None:
+@pytest.mark.long
+def test_the_first_step_starts_within_two_and_a_half_seconds(weft: Weft) -> None:
+    """Server start included. Needs a machine with nothing else to do, hence not in the normal run."""
     weft.write("plan.py", "return await double(1)\n")
     waits = []
-    for name in ("run-1", "run-2"):
+    for name in ("run-1", "run-2", "run-3"):
         began = time.time()
         assert weft("run", "plan.py", "--tools", "tools.py", "--run-id", name).code == 0
         step = weft("steps", name, "--json").json["steps"][0]
         waits.append(step["started"] - began)
-    # 2.5 s on a machine with nothing else to do; the loaded ones that run tests get some more.
-    assert min(waits) < 2.5 + 1.5 * os.getloadavg()[0], [datetime.now(UTC).isoformat(), waits]
+    assert min(waits) < 2.5, waits
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_the_exit_code_is_ours_with_many_steps_in_flight(weft: Weft, signals: int) -> None:
+    """The SDK has aborted processes that went down with a backlog."""
+    weft.write("plan.py", "return await asyncio.gather(*[slow(n, 3.0) for n in range(400)])\n")
+    process = weft.start("run", "plan.py", "--tools", "tools.py", "--run-id", "run-backlog", "--json", WEFT_GRACE="0")
+    weft.await_call("slow 99 begins")
+    for _ in range(signals):
+        process.send_signal(signal.SIGINT)
+    assert weft.end(process).code == 3
+    await_truth(lambda: not is_locked(weft.state / KEEPER), "the server outlives its last lease")

@@ -14,7 +14,8 @@ from weft_workflows.host.pool import HostPool
 def open_hosts(size: int | None) -> Any:
     """The pool of host processes, by default one for each core; they start in the background.
 
-    On Windows, which has no such processes, machines live in the worker itself: only the sandbox confines them there.
+    On Windows, which has no such processes, machines live in the worker itself: only the sandbox confines
+    them there.
     """
     try:
         return HostPool(size)

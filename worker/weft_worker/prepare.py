@@ -8,7 +8,7 @@ Temporal is not known here.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ class Prepared:
     catalog: Catalog | None
     fakes: Fakes | None
     tool_sources: tuple[str, ...]
+    #: What the compiler finds doubtful, rendered for people; empty where it finds nothing.
+    warnings: str = ""
 
 
 class _Problems:
@@ -47,6 +49,7 @@ class _Problems:
         self.found: list[Problem] = []
         self.exit_code = USAGE
         self.type = "UsageError"
+        self.warnings = ""
 
     def add(self, message: str) -> None:
         self.found.append(Problem("usage", message))
@@ -97,10 +100,15 @@ def prepare(
     problems.raise_if_any()
     assert plan is not None
     assert given is not None
-    return Prepared(plan, given, catalog, fakes, absolute_sources(tools))
+    return Prepared(plan, given, catalog, fakes, absolute_sources(tools), problems.warnings)
 
 
-def compile_file(plan_file: str, tools: Sequence[str], inputs: str | None = None) -> Plan:
+def compile_file(
+    plan_file: str,
+    tools: Sequence[str],
+    inputs: str | None = None,
+    on_warning: Callable[[Diagnostic], None] | None = None,
+) -> Plan:
     """The plan of an orchestration. Raises CommandFailed where something cannot be read or loaded,
     CompileFailed where the compiler refuses.
     """
@@ -110,7 +118,8 @@ def compile_file(plan_file: str, tools: Sequence[str], inputs: str | None = None
     catalog = _load_tools(tools, problems)
     problems.raise_if_any()
     assert source is not None
-    return compile_source(source, catalog.specs() if catalog else (), file=plan_file, inputs=list(given or ()))
+    specs = catalog.specs() if catalog else ()
+    return compile_source(source, specs, file=plan_file, inputs=list(given or ()), on_warning=on_warning)
 
 
 def check_plan(plan: Plan, inputs: dict[str, Any], fakes: Fakes | None) -> None:
@@ -209,7 +218,11 @@ def _compile(
     color: bool,
 ) -> Plan | None:
     try:
-        return compile_source(source, specs, file=file, inputs=list(inputs or ()))
+        warnings: list[Diagnostic] = []
+        plan = compile_source(source, specs, file=file, inputs=list(inputs or ()), on_warning=warnings.append)
+        if warnings:
+            problems.warnings = render(warnings, source, "full", file=file, color=color)
+        return plan
     except CompileFailed as failure:
         # Inputs that could not be read would have been names: what is unknown for that reason is no error of
         # its own.

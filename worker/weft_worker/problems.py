@@ -20,7 +20,8 @@ class Problem:
     code: str
     message: str
     line: int = 0
-    #: What people read, where it is more than the message; empty where an earlier problem's text covers this one.
+    #: What people read, where it is more than the message; empty where an earlier problem's text covers this
+    #: one.
     text: str | None = None
     #: The diagnostic's own JSON, where the compiler found the problem.
     data: dict[str, Any] | None = None

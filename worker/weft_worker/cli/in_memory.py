@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from weft_worker.cli.output import print_outcome
+from weft_worker.cli.output import print_outcome, say
 from weft_worker.in_memory import outcome_of, run_prepared
 from weft_worker.prepare import prepare
 
@@ -22,6 +22,8 @@ def run_in_memory(
 ) -> int:
     """Compile, run, print. Returns the exit code."""
     prepared = prepare(plan_file, tools, inputs=inputs, fake=fake, color=sys.stderr.isatty())
+    if prepared.warnings:
+        say(prepared.warnings)
     name = run_id or "local"
     run = asyncio.run(run_prepared(prepared, run_id=name, attempts=attempts))
     return print_outcome(outcome_of(run, name), as_json=as_json)

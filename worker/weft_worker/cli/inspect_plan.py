@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Literal
 
-from weft_compiler.diagnostics import CompileFailed, render
+from weft_compiler.diagnostics import CompileFailed, Diagnostic, render
 from weft_compiler.printer import render_graph
 
 from weft_worker.cli.output import print_text, say
@@ -25,13 +25,16 @@ def show_compiled(
     """Print the graph on stdout, or the diagnostics: as JSON on stdout, for people on stderr. Returns the
     exit code.
     """
+    warnings: list[Diagnostic] = []
     try:
-        plan = compile_file(plan_file, tools, inputs)
+        plan = compile_file(plan_file, tools, inputs, warnings.append)
     except CompileFailed as failure:
         color = style == "full" and sys.stderr.isatty()
         text = render(failure.diagnostics, failure.source, style, file=failure.file, color=color)
         (print_text if style == "json" else say)(text)
         return FAILED
+    if warnings:
+        say(render(warnings, plan.source, style, file=plan.file))
     print_text(render_graph(plan.graph, form, tools=plan.tools).rstrip("\n"))
     return COMPLETED
 

@@ -20,7 +20,9 @@ _results: TextIO | None = None
 
 
 def claim_stdout() -> None:
-    """Keep stdout for results alone: whatever else is written there by tools and their children goes to stderr."""
+    """Keep stdout for results alone: whatever else is written there by tools and their children goes to
+    stderr.
+    """
     global _results
     if _results is not None:
         return

@@ -58,6 +58,8 @@ def run_here(
             from weft_worker.prepare import prepare
 
             prepared = prepare(plan_file, tools, inputs=inputs, color=sys.stderr.isatty())
+            if prepared.warnings:
+                say(prepared.warnings)
             outcome = asyncio.run(_run(prepared, target, run_id, attempts, settings, hosts))
         explain_waiting(outcome, state_dir, address)
     return print_outcome(outcome, as_json=as_json)

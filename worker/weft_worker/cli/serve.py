@@ -61,6 +61,8 @@ def submit_run(
     from weft_worker.prepare import prepare
 
     prepared = prepare(plan_file, tools, inputs=inputs)
+    if prepared.warnings:
+        say(prepared.warnings)
     if not address_is_configured(address) and not is_locked(state_directory(state_dir) / _DEV_LOCK):
         raise failed(
             "no server stays to work on the run: start one with `weft dev`, or name one with --address HOST:PORT",
