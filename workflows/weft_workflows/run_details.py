@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from weft_workflows.messages import RunView, StepRow
-from weft_workflows.parking import Parking
+from weft_workflows.parking import MACHINE, Parking
 from weft_workflows.step_activities import Step, Steps, shown_arguments
 
 _MAX_ROWS = 20
@@ -21,7 +21,8 @@ def view(run_id: str, plan_id: str, steps: Steps, timers: dict[str, int], parkin
     return RunView(
         run_id=run_id,
         plan_id=plan_id,
-        status="parked" if parking and not lines else "running",
+        # Parked where nothing goes on without a person: all strands wait, or the machine takes no more events.
+        status="parked" if parking and (not lines or parking.holds(MACHINE)) else "running",
         steps_done=steps.completed,
         steps_running=len(steps.in_flight),
         parked=parking.rows(),
