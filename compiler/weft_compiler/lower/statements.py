@@ -101,10 +101,35 @@ def _lower_assign(b: Builder, node: ast.Assign) -> None:
     if len(node.targets) == 1 and isinstance(target, ast.Name) and awaits.emit_into(b, node.value, target.id):
         return
     value = expressions.lower_expression(b, node.value)
-    if any(b.unit.effects.suspends(t) for t in node.targets):
-        value = expressions.hold(b, value)
-    targets = [_lower_target(b, t) for t in node.targets]
-    b.pend(ast.copy_location(ast.Assign(targets, value), node))
+    if not any(b.unit.effects.suspends(t) for t in node.targets):
+        b.pend(ast.copy_location(ast.Assign(node.targets, value), node))
+        return
+    value = _shared(b, value)
+    for each in node.targets:
+        _assign_to(b, each, value)
+
+
+def _assign_to(b: Builder, target: ast.expr, value: ast.expr) -> None:
+    """Stores the value in a target whose parts may hold steps; an unpacking stores its places one after another."""
+    if not b.unit.effects.suspends(target):
+        b.pend(ast.copy_location(ast.Assign([target], value), target))
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        names = [b.temporary() for _ in target.elts]
+        b.pend(located(ast.Assign([_unpacking(target, names)], value), target))
+        for element, name in zip(target.elts, names, strict=True):
+            inner = element.value if isinstance(element, ast.Starred) else element
+            _assign_to(b, inner, b.load(name, element))
+    else:
+        b.pend(ast.copy_location(ast.Assign([_lower_target(b, target)], value), target))
+
+
+def _unpacking(target: ast.Tuple | ast.List, names: list[str]) -> ast.expr:
+    """The target with a temporary in each place."""
+    places: list[ast.expr] = []
+    for element, name in zip(target.elts, names, strict=True):
+        place: ast.expr = ast.Name(name, ast.Store())
+        places.append(ast.Starred(place, ast.Store()) if isinstance(element, ast.Starred) else place)
+    return ast.Tuple(places, ast.Store())
 
 
 def _lower_target(b: Builder, target: ast.expr) -> ast.expr:
