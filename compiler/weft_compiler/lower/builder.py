@@ -147,7 +147,9 @@ class Builder:
 
     def place(self, label: str, at: Sequence[ast.AST], code: Sequence[ast.AST], target: str | None = None) -> Any:
         """The fields that all nodes have. `at` is where it stands, `code` the trees it evaluates."""
-        first, last = span_of(at[0], self.unit.source), span_of(at[-1], self.unit.source)
+        spans = [span_of(node, self.unit.source) for node in (at[0], at[-1])]
+        first = min(spans, key=lambda span: (span.line, span.col))
+        last = max(spans, key=lambda span: (span.end_line, span.end_col))
         span = graph.Span(line=first.line, col=first.col, end_line=last.end_line, end_col=last.end_col)
         reads, writes = self.reads_and_writes(code)
         if target is not None:
