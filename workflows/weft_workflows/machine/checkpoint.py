@@ -7,9 +7,11 @@ modules) is made anew from the plan.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from weft_compiler.plan import running_python
@@ -31,6 +33,19 @@ class WrongCheckpoint(ValueError):
     """A checkpoint of another version of Weft or of Python."""
 
 
+@contextlib.contextmanager
+def _without_collections() -> Iterator[None]:
+    """Lets the garbage collector rest: it would walk through the many small lists of a table again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_without_collections()
 def write_checkpoint(program: Program, main: Task, flags: list[bool], plan_json: str) -> bytes:
     """The state as bytes. Raises Unstorable where a value cannot be kept."""
     run = Surroundings(program)
@@ -38,10 +53,12 @@ def write_checkpoint(program: Program, main: Task, flags: list[bool], plan_json:
     header = {"weft": CHECKPOINT_VERSION, "python": running_python(), "plan": plan_json, "seed": program.seed}
     state = [_namespace(program), main, flags, _loop_state(program), _run_state(program), _identities(program)]
     modules = {"modules": list(run.environment.modules)}
-    text = json.dumps({**header, **modules, **encoder.encode(state)}, ensure_ascii=False, separators=(",", ":"))
+    kept = {**header, **modules, **encoder.encode(state)}
+    text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"), check_circular=False)
     return text.encode("utf-8", "surrogatepass")
 
 
+@_without_collections()
 def read_checkpoint(data: bytes, trace: Callable[[int], None]) -> tuple[Program, Task, list[bool], str]:
     """Program, main strand, flags and plan of a checkpoint.
 

@@ -95,6 +95,10 @@ class Encoder:
                 return value
         elif value is None or kind is bool or (kind is float and value == value):
             return value
+        return self._refer(value)
+
+    def _refer(self, value: Any) -> list[int]:
+        """The reference to an object's record."""
         found = self._index.get(id(value))
         if found is None:
             found = self._index[id(value)] = len(self._objects)
@@ -104,16 +108,26 @@ class Encoder:
 
     def _record(self, value: Any) -> Any:
         kind = type(value)
-        put = self._put
         if kind is dict:
-            if _STRINGS.issuperset(map(type, value)):
-                return ["o", {key: put(each) for key, each in value.items()}]
-            return self._pairs(value)
+            return self._text_keys(value) if _STRINGS.issuperset(map(type, value)) else self._pairs(value)
         if kind is list:
-            return ["l", [put(each) for each in value]]
+            return ["l", self._elements(value)]
         if kind is tuple:
-            return ["t", [put(each) for each in value]]
+            return ["t", self._elements(value)]
         return value if kind is str else self._of_kind(value)
+
+    def _text_keys(self, value: dict[str, Any]) -> Any:
+        # Most of a run's data are such dicts: the commonest values are told here, without a call for each.
+        put = self._put
+        kept = {
+            key: each if (kind := type(each)) is bool or (kind is int and -_SMALL < each < _SMALL) else put(each)
+            for key, each in value.items()
+        }
+        return ["o", kept]
+
+    def _elements(self, value: Any) -> list[Any]:
+        put = self._put
+        return [put(each) for each in value]
 
     def _pairs(self, value: dict[Any, Any]) -> Any:
         contents = [self._put(each) for pair in value.items() for each in pair]

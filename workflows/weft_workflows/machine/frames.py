@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from weft_workflows.machine.futures import Future, Task
+from weft_workflows.machine.futures import Future, StepFuture, Task
 from weft_workflows.machine.values import Coroutine
 from weft_workflows.sandbox.meter import LimitExceeded
 
@@ -71,6 +71,8 @@ def drive(program: Program, task: Task, finished: Future | None, error: BaseExce
             try:
                 future = _begin_waiting(program, task, outcome.value)
                 if future is not None and not future.done():
+                    if not isinstance(future, StepFuture):
+                        program.check_keepable(task)
                     task.wait_for(future)
                     return
                 value = None if future is None else future.result()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft_workflows.machine.aio import AsyncioModule
+from weft_workflows.machine.checkpoint_refusals import refuse_unstorable
 from weft_workflows.machine.frames import drive
 from weft_workflows.machine.futures import Future, Loop, StepFuture, Task
 from weft_workflows.machine.graph_frame import GraphFrame, Immediate
@@ -130,6 +131,10 @@ class Program:
         """Raises RecursionError where the orchestration's functions call each other too deeply."""
         if len(task.frames) >= self.unit.plan.limits.call_depth:
             raise RecursionError("maximum recursion depth exceeded")
+
+    def check_keepable(self, task: Task) -> None:
+        """Raises TypeError where the strand, which is about to wait, holds a value that no checkpoint can keep."""
+        refuse_unstorable(self, task)
 
     def start_step(self, task: Task, tool: str, arguments: str) -> StepFuture:
         """Starts a step at the strand's call path."""

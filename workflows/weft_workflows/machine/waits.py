@@ -30,6 +30,7 @@ class ToolFrame(Frame):
             raise error
         if self.started:
             return Outcome("done", value)
+        program.check_keepable(task)
         self.started = True
         return Outcome("wait", program.start_step(task, self.tool, self.arguments))
 
@@ -57,6 +58,7 @@ class SleepFrame(Frame):
             return Outcome("yield")
         if self.delay != self.delay:
             raise ValueError("Invalid delay: NaN (not a number)")
+        program.check_keepable(task)
         future = Future(program.loop)
         self.timer = program.loop.call_later(self.delay, SetResult(future, self.result), task.line_now())
         return Outcome("wait", future)

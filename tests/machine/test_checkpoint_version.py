@@ -1,0 +1,28 @@
+"""What checkpoints hold changes only together with their version."""
+
+from __future__ import annotations
+
+from weft_workflows.machine.checkpoint import CHECKPOINT_VERSION
+from weft_workflows.machine.checkpoint_kinds import fingerprint
+
+from tests.machine.running import start
+
+#: A digest of all kinds for each version. When the test fails: raise `CHECKPOINT_VERSION`, unless no checkpoint of
+#: that version was ever written by a release, and put the new digest here.
+FINGERPRINTS = {1: "d7b540e6bf6919d5acae79eab7742bdca41d36765b1e93faeead5b97fe1b2c2a"}
+
+
+def test_kinds_change_with_the_version() -> None:
+    assert fingerprint() == FINGERPRINTS[CHECKPOINT_VERSION]
+
+
+def test_every_attribute_of_a_run_is_known() -> None:
+    """An attribute that is added to one of these is state, which checkpoints must hold, or made anew: decide which."""
+    machine, _ = start("await step()")
+    program = machine._program
+    assert sorted(vars(machine)) == ["_ending", "_main", "_over", "_plan_json", "_program"]
+    made_anew = ["asyncio", "context", "meter", "trace", "unit"]
+    assert sorted(vars(program)) == sorted([*made_anew, "loop", "namespace", "random", "seed"])
+    state = ["now", "ready", "steps", "task_count", "tasks", "timer_count", "timers"]
+    assert sorted(vars(program.loop)) == sorted([*state, "commands", "current", "drive"])
+    assert sorted(vars(program.meter)) == ["_namespace", "_printed", "environment", "limits", "tripped"]

@@ -1,0 +1,76 @@
+"""What cannot be kept is refused at the first step that it spans, in the program, whether or not a checkpoint is taken."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from weft_workflows.machine import protocol as p
+from weft_workflows.machine.codec import Unstorable
+
+from tests.machine.running import both, run, start
+
+GENERATOR = (
+    "holds a generator, which cannot be kept while the run waits; make it a list first: `list(…)` [unstorable-value]"
+)
+
+REFUSED = {
+    "a global variable": ("rows = (x for x in [1])\nawait step()", f"`rows` {GENERATOR}"),
+    "a local variable": (
+        "async def f():\n    rows = (x for x in [1])\n    await step()\nawait f()",
+        f"`rows` {GENERATOR}",
+    ),
+    "a captured variable": (
+        "async def f():\n    rows = (x for x in [1])\n    def g(): return rows\n    await step()\nawait f()",
+        f"`rows` {GENERATOR}",
+    ),
+    "a loop's iterator": (
+        "def gen():\n    yield 1\nfor x in gen():\n    await step(x)",
+        "the run " + GENERATOR,
+    ),
+    "an iterator inside an iterator": (
+        "def gen():\n    yield 1\nfor i, (x, y) in enumerate(zip(gen(), [1])):\n    await step(x)",
+        "the run " + GENERATOR,
+    ),
+    "while it sleeps": ("import asyncio\nrows = (x for x in [1])\nawait asyncio.sleep(1)", f"`rows` {GENERATOR}"),
+    "while it waits for others": (
+        "import asyncio\nasync def f():\n    await step()\nrows = (x for x in [1])\nawait asyncio.gather(f(), f())",
+        f"`rows` {GENERATOR}",
+    ),
+    "a reader": (
+        "import csv, io\nrows = csv.reader(io.StringIO('a,b'))\nawait step()",
+        "`rows` holds a reader, which cannot be kept while the run waits; make it a list first: `list(…)` [unstorable-value]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
+def test_refused_at_the_first_wait(name: str) -> None:
+    source, message = REFUSED[name]
+    commands = run(source, restored=False)
+    assert [c for c in commands if isinstance(c, p.CallTool)] == [] or "gather" in source
+    last = commands[-1]
+    assert isinstance(last, p.Fail)
+    assert (last.type, last.message) == ("TypeError", message)
+
+
+def test_the_program_can_catch_it() -> None:
+    source = """
+        rows = (x for x in [1])
+        try:
+            await step()
+        except TypeError as e:
+            rows = list(rows)
+        return await step(rows)
+    """
+    assert both(textwrap.dedent(source)) == [1]
+
+
+def test_an_ended_generator_may_stay() -> None:
+    assert both("rows = (x for x in [1])\na = list(rows)\nawait step()\nreturn [a, list(rows)]") == [[1], []]
+
+
+def test_what_hides_deeper_is_found_by_the_checkpoint() -> None:
+    machine, _ = start("held = {'rows': [(x for x in [1])]}\nawait step()")
+    with pytest.raises(Unstorable, match="`held` holds a generator, which cannot be kept"):
+        machine.snapshot()
