@@ -124,6 +124,7 @@ class Machine:
 
     def _run_to_rest(self) -> None:
         self._program.loop.run_ready()
+        self._program.meter.check()
         self._finish()
 
     def _finish(self) -> None:
