@@ -16,6 +16,8 @@ from weft_workflows.run_workflow import RunWorkflow
 
 async def main(machine: str, files: list[str]) -> None:
     pool = HostPool(size=1, machine=machine)
+    # The replayer takes what lasts longer than two seconds for a deadlock; the start of a host may.
+    pool.wait_ready()
     evaluators.install(pool)
     replayer = Replayer(workflows=[RunWorkflow], data_converter=pydantic_data_converter)
     for file in files:
