@@ -172,7 +172,7 @@ class Inside:
         return Ended(code, said.out, said.err)
 
 
-def await_truth(condition: Callable[[], bool], failure: str, seconds: float = 40.0) -> None:
+def await_truth(condition: Callable[[], bool], failure: str, seconds: float = 90.0) -> None:
     """Return once the condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -175,16 +175,19 @@ def test_resume_says_which_tools_are_missing(weft_served: Weft) -> None:
     assert "name their new place with --tools" in ended.stderr
 
 
-def test_a_parked_step_exits_with_3_and_each_decision_goes_on(weft_served: Weft) -> None:
-    weft_served.write("plan.py", "x = await unreachable()\nreturn x\n")
-    run = weft_served("run", "plan.py", "--tools", "tools.py", "--run-id", "run-parked", "--json")
+def park(weft: Weft, run_id: str) -> str:
+    """Start a run whose only step parks; gives the step's id."""
+    weft.write("plan.py", "x = await unreachable()\nreturn x\n")
+    run = weft("run", "plan.py", "--tools", "tools.py", "--run-id", run_id, "--json")
     assert run.code == 3, run.stderr
     assert run.json["status"] == "parked"
     (parked,) = run.json["parked"]
     assert (parked["reason"], parked["line"]) == ("retries-spent", 1)
-    step = parked["step"]
-    status = weft_served("result", "run-parked", "--json")
-    assert status.code == 3
+    return str(parked["step"])
+
+
+def test_a_parked_run_says_how_to_go_on(weft_served: Weft) -> None:
+    step = park(weft_served, "run-parked")
     again = weft_served("retry", "run-parked", step)
     assert again.code == 3
     for command in ("retry", "skip", "fail"):
@@ -192,17 +195,20 @@ def test_a_parked_step_exits_with_3_and_each_decision_goes_on(weft_served: Weft)
     wrong = weft_served("skip", "run-parked", "nonsense", "--value", "1")
     assert wrong.code == 1
     assert "no step nonsense" in wrong.stderr
-    skipped = weft_served("skip", "run-parked", step, "--value", '"by hand"', "--json")
-    assert (skipped.code, skipped.json["result"]) == (0, "by hand")
 
-    weft_served("run", "plan.py", "--tools", "tools.py", "--run-id", "run-failing")
-    failed = weft_served("fail", "run-failing", step, "--json")
-    assert (failed.code, failed.json["error"]["type"]) == (1, "ConnectionError")
 
-    weft_served("run", "plan.py", "--tools", "tools.py", "--run-id", "run-retried")
+@pytest.mark.parametrize(
+    ("command", "code", "status", "result"),
+    [("skip", 0, "completed", "by hand"), ("retry", 0, "completed", "up"), ("fail", 1, "failed", None)],
+)
+def test_each_decision_goes_on_with_the_run(
+    weft_served: Weft, command: str, code: int, status: str, result: str | None
+) -> None:
+    step = park(weft_served, f"run-{command}")
     weft_served.write("up", "")
-    retried = weft_served("retry", "run-retried", step, "--json")
-    assert (retried.code, retried.json["result"]) == (0, "up")
+    value = ["--value", '"by hand"'] if command == "skip" else []
+    ended = weft_served(command, f"run-{command}", step, *value, "--json")
+    assert (ended.code, ended.json["status"], ended.json["result"]) == (code, status, result)
 
 
 def test_two_runs_at_once_share_the_server_which_ends_after_the_last(weft: Weft) -> None:
