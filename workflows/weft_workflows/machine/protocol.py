@@ -10,7 +10,7 @@ JSON texts (`arguments`, `value`, `result`) are carried as they are, so that nei
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 
@@ -36,7 +36,7 @@ class StepSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class StepFailed:
-    """`type` is the exception's class name; `arguments` the JSON array of its args; `cause_type` its nearest builtin base."""
+    """`type` is the exception's class name; `arguments` the JSON array of its args; `base_type` its nearest builtin base."""
 
     kind: ClassVar[str] = "step_failed"
     step: str
@@ -150,19 +150,15 @@ _KINDS: dict[str, Any] = {
         Fail,
     )
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Strand:
-    """Where one strand stands in the source, for status views."""
-
-    id: str
-    lines: tuple[int, ...] = field(default_factory=tuple)
-    waits_for: str = ""
+#: All fields are flat: texts, numbers and truth values.
+_FIELDS = {kind: tuple(field.name for field in fields(cls)) for kind, cls in _KINDS.items()}
 
 
 def encode(message: Start | Event | Command) -> dict[str, Any]:
-    return {"kind": message.kind, **asdict(message)}
+    found: dict[str, Any] = {"kind": message.kind}
+    for name in _FIELDS[message.kind]:
+        found[name] = getattr(message, name)
+    return found
 
 
 def decode(data: dict[str, Any]) -> Any:
