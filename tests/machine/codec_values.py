@@ -27,7 +27,7 @@ def encoded(run: Surroundings, value: Any) -> bytes:
 
 
 def decoded(run: Surroundings, data: bytes) -> Any:
-    (value,) = Decoder(run, BY_TAG, json.loads(data.decode("utf-8", "surrogatepass"))).decode()
+    (value,) = Decoder(run, BY_TAG, json.loads(data.decode("utf-8", "surrogatepass")), lambda _: None).decode()
     return value
 
 

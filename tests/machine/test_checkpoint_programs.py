@@ -543,6 +543,36 @@ PROGRAMS = {
             out.append([i, await step(x)])
         return out
     """,
+    "a hash that looks at the run": """
+        salt = 5
+        class Child: pass
+        class Key:
+            def __init__(self): self.child = Child()
+            def __hash__(self): return hash(self.child) + salt
+            def __eq__(self, other): return self is other
+        k = Key(); d = {k: 1}
+        await step()
+        return [d[k], hash(k)]
+    """,
+    "marks and odd values": """
+        import time, functools, re
+        xs = [..., NotImplemented, int, type(None), type([]), type(iter([])), range(3), slice(1, 2), time.gmtime(0), re.I | re.M,
+              ValueError, type(len), type, set, dict[str, int], int | None]
+        inner = functools.partial(max, 1)
+        outer = functools.partial(inner, 5)
+        await step()
+        return [repr(x) for x in xs] + [outer(3), inner(0)]
+    """,
+    "coroutines that were not awaited yet": """
+        async def f(x):
+            return await step(x)
+        jobs = [f(1), step(2)]
+        first = await jobs[0]
+        try:
+            await jobs[0]
+        except RuntimeError as e:
+            return [first, await jobs[1], str(e)]
+    """,
     "views": """
         d = {"a": 1}; k, v, i = d.keys(), d.values(), d.items()
         await step()

@@ -23,6 +23,7 @@ from weft_workflows.machine.codec_values import random_state, set_random_state
 from weft_workflows.machine.futures import Task
 from weft_workflows.machine.program import Program
 from weft_workflows.machine.unit import load_unit
+from weft_workflows.sandbox.environment import environment_of
 from weft_workflows.sandbox.meter import LimitExceeded
 
 #: To be raised whenever what is stored changes; `tests/machine/test_checkpoint_version.py` notices.
@@ -51,7 +52,7 @@ def write_checkpoint(program: Program, main: Task, flags: list[bool], plan_json:
     run = Surroundings(program)
     encoder = Encoder(run, lambda value: kind_of(run, value))
     header = {"weft": CHECKPOINT_VERSION, "python": running_python(), "plan": plan_json, "seed": program.seed}
-    state = [_namespace(program), main, flags, _loop_state(program), _run_state(program), _identities(program)]
+    state = [_namespace(program), _identities(program), main, flags, _loop_state(program), _run_state(program)]
     modules = {"modules": list(run.environment.modules)}
     kept = {**header, **modules, **encoder.encode(state)}
     text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"), check_circular=False)
@@ -69,11 +70,14 @@ def read_checkpoint(data: bytes, trace: Callable[[int], None]) -> tuple[Program,
     for name in kept["modules"]:
         program.namespace["__builtins__"]["__import__"](name)
     run = Surroundings(program)
-    # The clock, chance and the fuel are set last: classes of the orchestration may hash and compare while dicts are filled.
-    namespace, main, flags, loop, own, identities = Decoder(run, BY_TAG, kept).decode()
-    _set_namespace(program, namespace)
+
+    def ready(state: list[Any]) -> None:
+        _set_namespace(program, state[0])
+        _set_identities(program, state[1])
+
+    *_before, main, flags, loop, own = Decoder(run, BY_TAG, kept, ready).decode()
+    # Last, because hashes and comparisons of the orchestration's own may have used chance, and may have printed.
     _set_loop_state(program, loop)
-    _set_identities(program, identities)
     _set_run_state(program, own)
     return program, main, flags, kept["plan"]
 
@@ -162,7 +166,7 @@ def _set_run_state(program: Program, kept: list[Any]) -> None:
 
 
 def _logging_library(program: Program) -> Any:
-    module = Surroundings(program).environment.modules.get("logging")
+    module = environment_of(program).modules.get("logging")
     return None if module is None else module.__dict__["getLogger"].__self__
 
 

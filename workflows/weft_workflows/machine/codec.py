@@ -199,10 +199,14 @@ _ABSENT = object()
 
 
 class Decoder:
-    """Reads one table. Objects are made in dependency order, then filled in that order."""
+    """Reads one table. Objects are made in dependency order, then filled in that order.
 
-    def __init__(self, run: Any, kinds: dict[str, Kind], table: dict[str, Any]) -> None:
+    `ready(root)` is called before the first object is hashed, which may run code of the orchestration.
+    """
+
+    def __init__(self, run: Any, kinds: dict[str, Kind], table: dict[str, Any], ready: Callable[[Any], None]) -> None:
         self._run = run
+        self._ready = ready
         self._kinds = kinds
         self._records: list[Any] = table["records"]
         self._late: list[int] = table["late"]
@@ -269,6 +273,7 @@ class Decoder:
                 last.append(index)
             else:
                 self._fill(index, record, kind)
+        self._ready(self._objects[0])
         for index in (*self._late, *last):
             record = self._records[index]
             self._fill(index, record, self._kinds.get(record[0]))

@@ -228,11 +228,11 @@ def _wrapped(_run: Surroundings, value: Any) -> Taken:
 
 
 def _partial(_run: Surroundings, value: functools.partial[Any]) -> Taken:
-    return (value.func,), [value.args, value.keywords, value.__dict__ or None]
+    return (), [value.func, value.args, value.keywords, value.__dict__ or None]
 
 
 def _fill_partial(_run: Surroundings, target: functools.partial[Any], contents: list[Any]) -> None:
-    target.__setstate__((target.func, *contents))  # type: ignore[attr-defined]
+    target.__setstate__(tuple(contents))  # type: ignore[attr-defined]
 
 
 def _hash(_run: Surroundings, value: Hash) -> Taken:
@@ -343,8 +343,9 @@ KINDS: dict[type, Kind] = {
     staticmethod: Kind("staticmethod", "function", _wrapped, lambda _run, function: staticmethod(function)),
     classmethod: Kind("classmethod", "function", _wrapped, lambda _run, function: classmethod(function)),
     functools.partial: Kind(
-        "partial", "function; arguments, keywords, attributes", _partial,
-        lambda _run, function: functools.partial(function), _fill_partial,
+        "partial", "function, arguments, keywords, attributes",
+        _partial,
+        lambda _run: functools.partial(int), _fill_partial,
     ),
     Logger: Kind("logger", "name; level", _logger, _make_logger, _fill_logger),
     Handler: Kind("handler", "", lambda _run, _v: ((), None), lambda _run: Handler()),

@@ -52,9 +52,11 @@ class Relay:
 _ENDED = "ended"
 
 
-def _sequence(_run: Surroundings, value: Any) -> Taken:
+def _sequence(run: Surroundings, value: Any) -> Taken:
     """One that has ended has let go of its sequence and reduces to a walk over nothing, without a position."""
     reduced = value.__reduce__()
+    if type(value) is reversed and run.owns(type(reduced[1][0])):
+        raise Unstorable(value)
     return tuple(reduced[1]), [reduced[2] if len(reduced) > 2 else _ENDED]
 
 

@@ -281,7 +281,7 @@ KINDS: dict[type, Kind] = {
     contextlib.nullcontext: _of_dict(contextlib.nullcontext),
     contextlib.closing: _of_dict(contextlib.closing),
     string.Template: _of_dict(string.Template),
-    time.struct_time: Kind("struct_time", "elements", _parts(lambda v: (tuple(v),)), _made(time.struct_time)),
+    time.struct_time: Kind("struct_time", "elements, zone", _parts(_reduced), _made(time.struct_time)),
     **{
         kind: _of_tuple(kind)
         for kind in (urllib.parse.ParseResult, urllib.parse.SplitResult, urllib.parse.DefragResult, decimal.DecimalTuple,

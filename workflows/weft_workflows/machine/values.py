@@ -24,28 +24,27 @@ class EffectfulCall(RuntimeError):
 
 
 class Coroutine:
-    """A call that has not run yet, or runs now. `frame` is its outermost frame; awaiting it twice is an error."""
+    """A call. `frame` is its outermost frame until it is taken to be run; awaiting it twice is an error."""
 
-    __slots__ = ("frame", "name", "started")
+    __slots__ = ("frame", "name")
     __weft_names__: ClassVar[frozenset[str]] = frozenset({"close"})
 
     def __init__(self, name: str, frame: Frame) -> None:
         self.name = name
-        self.frame = frame
-        self.started = False
+        self.frame: Frame | None = frame
 
     def __repr__(self) -> str:
         return f"<coroutine object {self.name}>"
 
     def take(self) -> Frame:
         """The frame to run. Raises RuntimeError if it was taken before."""
-        if self.started:
+        frame, self.frame = self.frame, None
+        if frame is None:
             raise RuntimeError("cannot reuse already awaited coroutine")
-        self.started = True
-        return self.frame
+        return frame
 
     def close(self) -> None:
-        self.started = True
+        self.frame = None
 
 
 class ToolFunction:
