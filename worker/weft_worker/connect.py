@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from weft_worker.settings import Settings
 
 _CONNECT_TIMEOUT = 5.0
+#: What a server says that accepts connections but does not serve yet, and the seconds until it is asked again.
+_STARTING = "not healthy"
+_RETRY_AFTER = 0.02
 #: The server's own default of one day would delete the history of runs that people come back to.
 RETENTION = timedelta(days=90)
 _CONFIGURING = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
@@ -98,7 +101,13 @@ async def _client(config: dict[str, Any], settings: Settings) -> Client:
     address = config["target_host"]
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT):
-            return await Client.connect(**config, data_converter=pydantic_data_converter, runtime=runtime)
+            while True:
+                try:
+                    return await Client.connect(**config, data_converter=pydantic_data_converter, runtime=runtime)
+                except RuntimeError as error:
+                    if _STARTING not in str(error):
+                        raise
+                await asyncio.sleep(_RETRY_AFTER)
     except TimeoutError:
         raise _no_server(address, f"no answer in {_CONNECT_TIMEOUT:.0f} s") from None
     except (RuntimeError, ValueError) as error:

@@ -86,7 +86,7 @@ class Workers:
             await asyncio.to_thread(self._hosts.close)
 
     def _make(self, queue: str, workflows: list[type], activities: list[Callable[..., Any]]) -> Worker:
-        return Worker(
+        worker = Worker(
             self._client,
             task_queue=queue,
             # Else the SDK hashes every loaded module, which takes half a second.
@@ -99,6 +99,8 @@ class Workers:
             default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
             graceful_shutdown_timeout=timedelta(seconds=self._settings.grace),
         )
+        evaluators.allow_busy_computers(worker)
+        return worker
 
 
 def _activities_by_queue(catalog: Catalog, task_queue: str) -> dict[str, list[Callable[..., Any]]]:
