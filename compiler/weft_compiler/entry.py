@@ -125,6 +125,9 @@ def _return_result(tree: ast.Module) -> None:
         return
     if isinstance(last, (ast.Return, ast.Raise, *_DEFINITIONS)):
         return
+    if isinstance(last, ast.Assign) and (value := _as_value(last.targets[-1])) is not None:
+        tree.body.append(located(ast.Return(value), last))
+        return
     start = located(ast.Assign([ast.Name(RESULT, ast.Store())], ast.Constant(None)), last)
     recorded = _recording(last)
     tree.body[-1:] = [start, *recorded, located(ast.Return(ast.Name(RESULT, ast.Load())), last)]

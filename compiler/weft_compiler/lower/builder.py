@@ -154,10 +154,14 @@ class Builder:
         reads, writes = self.reads_and_writes(code)
         if target is not None:
             writes = tuple(sorted({*writes, target}))
-        title = self.unit.source.titles.get(first.line)
-        if title is None and self.statement is not None:
-            title = self.unit.source.titles.get(self.statement.lineno)
-        return {"id": self.label(label), "span": span, "title": title, "reads": reads, "writes": writes}
+        return {"id": self.label(label), "span": span, "title": self._title(at), "reads": reads, "writes": writes}
+
+    def _title(self, at: Sequence[ast.AST]) -> str | None:
+        """The comment above the first of the statements; above the statement around where it is an expression."""
+        titles = self.unit.source.titles
+        if isinstance(at[0], ast.stmt):
+            return next((titles[s.lineno] for s in at if isinstance(s, ast.stmt) and s.lineno in titles), None)
+        return titles.get(self.statement.lineno) if self.statement is not None else None
 
     def label(self, name: str) -> str:
         self._labels[name] += 1

@@ -36,7 +36,7 @@ def _note_taken_names(unit: Unit) -> None:
 def _lower_top_level(unit: Unit, tree: ast.Module) -> graph.Function:
     b = Builder(unit, unit.names.module)
     with b.block() as nodes:
-        lower_body(b, tree.body)
+        lower_body(b, tree.body[1:] if ast.get_docstring(tree) is not None else tree.body)
     lines = unit.source.lines
     end = graph.Span(line=1, col=0, end_line=max(1, len(lines)), end_col=len(lines[-1]) if lines else 0)
     return graph.Function(
