@@ -128,6 +128,9 @@ def _return_result(tree: ast.Module) -> None:
     if isinstance(last, ast.Assign) and (value := _as_value(last.targets[-1])) is not None:
         tree.body.append(located(ast.Return(value), last))
         return
+    if isinstance(last, ast.Assign):
+        tree.body[-1:] = [*_assigning_result(last), located(ast.Return(ast.Name(RESULT, ast.Load())), last)]
+        return
     start = located(ast.Assign([ast.Name(RESULT, ast.Store())], ast.Constant(None)), last)
     recorded = _recording(last)
     tree.body[-1:] = [start, *recorded, located(ast.Return(ast.Name(RESULT, ast.Load())), last)]
@@ -138,8 +141,10 @@ def _recording(node: ast.stmt) -> list[ast.stmt]:
     match node:
         case ast.Expr():
             return [located(ast.Assign([ast.Name(RESULT, ast.Store())], node.value), node)]
+        case ast.Assign() if (value := _as_value(node.targets[-1])) is not None:
+            return [node, *_record(value, node)]
         case ast.Assign():
-            return [node, *_record(_as_value(node.targets[-1]), node)]
+            return _assigning_result(node)
         case ast.AugAssign():
             return [node, *_record(_as_value(node.target), node)]
         case ast.AnnAssign() if node.value is not None:
@@ -160,6 +165,13 @@ def _recording(node: ast.stmt) -> list[ast.stmt]:
         case _:
             pass
     return [node]
+
+
+def _assigning_result(node: ast.Assign) -> list[ast.stmt]:
+    """`x[k] = value` in two steps, so that the value is kept as the result."""
+    kept = located(ast.Assign([ast.Name(RESULT, ast.Store())], node.value), node)
+    stored = located(ast.Assign(node.targets, ast.Name(RESULT, ast.Load())), node)
+    return [kept, stored]
 
 
 def _recording_last(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -257,7 +257,7 @@ def _lower_while(b: Builder, node: ast.While) -> None:
     with b.block() as head:
         test = expressions.lower_expression(b, node.test)
         b.flush()
-        where["reads"] = b.reads_and_writes([test])[0]
+        where["reads"], where["writes"] = b.reads_and_writes([test])
         code = b.expression(test)
     with b.block() as body:
         lower_body(b, node.body)

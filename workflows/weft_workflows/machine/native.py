@@ -179,12 +179,18 @@ def _as_binder(node: ast.FunctionDef | ast.AsyncFunctionDef, function: Function)
 def _block(body: list[ast.stmt], function: Function) -> ast.Module:
     """`def factory(cells): def block(locals, temporaries): …` around the code."""
     loads, stores = _names(body)
+    unbinds = _unbound_by(body)
+    # What may lose its value is loaded first, so that its absence at the end means that the code took it away.
+    loads |= unbinds
     captured = sorted((set(function.cells) | set(function.frees)) & (loads | stores))
     local = set(function.locals)
     own = {name for name in loads | stores if name.startswith("__weft_") and name not in _SUPPLIED}
     declared = _declarations(stores, captured, local | own)
     loading = [*_loads(_LOCALS, sorted(loads & local)), *_load_temporaries(sorted(loads & own))]
-    storing = [*_stores(_LOCALS, sorted(stores & local)), *_stores(_TEMPORARIES, sorted(stores & own))]
+    storing = [
+        *_stores(_LOCALS, sorted(stores & local), unbinds),
+        *_stores(_TEMPORARIES, sorted(stores & own), unbinds),
+    ]
     if storing:
         body = [ast.Try(body=body, handlers=[], orelse=[], finalbody=storing)]
     block = _function(_BLOCK, _parameters([_LOCALS, _TEMPORARIES]), [*declared, *loading, *body])
@@ -245,20 +251,29 @@ def _load_temporaries(names: list[str]) -> list[ast.stmt]:
     return found
 
 
-def _stores(target: str, names: list[str]) -> list[ast.stmt]:
-    """`locals["x"] = x`, or its removal where the code left `x` unbound."""
+def _stores(target: str, names: list[str], unbinds: set[str]) -> list[ast.stmt]:
+    """`locals["x"] = x` where the code bound `x`, and its removal where the code can have taken its value away."""
     found: list[ast.stmt] = []
     for name in names:
-        pop = ast.Attribute(ast.Name(target, ast.Load()), "pop", ast.Load())
-        gone = ast.Expr(ast.Call(pop, [ast.Constant(name), ast.Constant(None)], []))
-        found.append(
-            ast.Try(
-                body=[ast.Assign([_item(target, name, ast.Store())], ast.Name(name, ast.Load()))],
-                handlers=[ast.ExceptHandler(ast.Name(UNBOUND, ast.Load()), None, [gone])],
-                orelse=[],
-                finalbody=[],
-            )
-        )
+        absent: ast.stmt = ast.Pass()
+        if name in unbinds:
+            pop = ast.Attribute(ast.Name(target, ast.Load()), "pop", ast.Load())
+            absent = ast.Expr(ast.Call(pop, [ast.Constant(name), ast.Constant(None)], []))
+        assign = ast.Assign([_item(target, name, ast.Store())], ast.Name(name, ast.Load()))
+        handler = ast.ExceptHandler(ast.Name(UNBOUND, ast.Load()), None, [absent])
+        found.append(ast.Try(body=[assign], handlers=[handler], orelse=[], finalbody=[]))
+    return found
+
+
+def _unbound_by(body: list[ast.stmt]) -> set[str]:
+    """The names that the code can leave without a value: by `del`, or at the end of `except … as x`."""
+    found: set[str] = set()
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del):
+                found.add(node.id)
+            elif isinstance(node, ast.ExceptHandler) and node.name is not None:
+                found.add(node.name)
     return found
 
 
