@@ -28,7 +28,7 @@ _MADE_WITH = ("__module__", "__doc__", "__slots__", "__orig_bases__")
 _BROUGHT = frozenset(
     (
         *_MADE_WITH, "__dict__", "__weakref__", "__annotations__", "__annotate_func__", "__annotations_cache__",
-        "__annotate__", "_abc_impl", "__abstractmethods__", "__dataclass_fields__", "__dataclass_params__",
+        "__annotate__", "__conditional_annotations__", "_abc_impl", "__abstractmethods__", "__dataclass_fields__", "__dataclass_params__",
         "__protocol_attrs__", "__non_callable_proto_members__", "__classdictcell__",
         "__parameters__",
         "_is_protocol",

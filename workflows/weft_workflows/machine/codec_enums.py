@@ -61,9 +61,9 @@ def _attributes(run: Surroundings, value: Any) -> list[Any]:
     return [
         each
         for name, attribute in sorted(value.__dict__.items())
-        if name not in value.__members__ and (name not in _BROUGHT or _is_own(run, attribute)) and not _is_brought(attribute)
+        if name not in value.__members__ and (_is_own(run, attribute) or not _is_brought(name, attribute))
         for each in (name, attribute)
-    ]  # fmt: skip
+    ]
 
 
 def _is_own(run: Surroundings, attribute: Any) -> bool:
@@ -71,8 +71,10 @@ def _is_own(run: Surroundings, attribute: Any) -> bool:
     return isinstance(function, types.FunctionType) and function.__globals__ is run.program.namespace
 
 
-def _is_brought(attribute: Any) -> bool:
-    """What the enum module makes of members, and takes over from the type of their values."""
+def _is_brought(name: str, attribute: Any) -> bool:
+    """What the enum module puts there itself, makes of members, and takes over from the type of their values."""
+    if name in _BROUGHT or (name.startswith("_") and name.endswith("_") and not name.startswith("__")):
+        return True
     if isinstance(attribute, types.MethodDescriptorType | types.WrapperDescriptorType):
         return True
     return isinstance(attribute, enum.property) and attribute.fget is None
@@ -91,9 +93,7 @@ def _fill_enum(_run: Surroundings, target: Any, contents: list[Any]) -> None:
     doc, own, *attributes = contents
     for member, (value, extra) in zip(target.__members__.values(), own, strict=True):
         if member._value_ is not value:
-            target._value2member_map_.pop(member._value_, None)
-            member._value_ = value
-            _note_value(target, member)
+            _set_value(target, member, value)
         if extra is not None:
             member.__dict__.update(extra)
     for name, each in zip(attributes[::2], attributes[1::2], strict=True):
@@ -101,14 +101,23 @@ def _fill_enum(_run: Surroundings, target: Any, contents: list[Any]) -> None:
     type.__setattr__(target, "__doc__", doc)
 
 
-def _note_value(target: Any, member: Any) -> None:
-    """Enters a value into the tables by which `Kind(value)` finds its member."""
+def _set_value(target: Any, member: Any, value: Any) -> None:
+    """Puts a value in place of a placeholder, also in the tables by which `Kind(value)` finds its member.
+
+    Which tables there are differs between the minors of Python.
+    """
+    state = target.__dict__
+    placeholder, member._value_ = member._value_, value
+    target._value2member_map_.pop(placeholder, None)
+    hashable = state.get("_hashable_values_", [])
+    if placeholder in hashable:
+        hashable.remove(placeholder)
     try:
-        target._value2member_map_.setdefault(member._value_, member)
+        target._value2member_map_.setdefault(value, member)
+        hashable.append(value)
     except TypeError:
-        unhashable = target.__dict__.get("_unhashable_values_")
-        if unhashable is not None:
-            unhashable.append(member._value_)
+        state.get("_unhashable_values_", []).append(value)
+        state.get("_unhashable_values_map_", {}).setdefault(member._name_, []).append(value)
 
 
 ENUM = Kind("enum", "name, qualname, module, bases, members; doc, values, attributes", _enum, _make_enum, _fill_enum)

@@ -300,10 +300,15 @@ def _is_kept(run: Surroundings, value: Any, depth: int) -> bool:
 def _subscripted(_run: Surroundings, value: Any) -> Taken:
     """`list[int]`, `Optional[str]`: what is subscripted, and with what."""
     origin, arguments = value.__reduce__()[1]
+    if type(arguments) is tuple:
+        arguments = tuple(tuple(each) if type(each) is list else each for each in arguments)
     return (type(value) is types.GenericAlias, origin, arguments), None
 
 
 def _make_subscripted(_run: Surroundings, is_plain: bool, origin: Any, arguments: Any) -> Any:
+    # The parameters of `Callable` stand in a list, which would still be empty now: they are kept as a tuple.
+    if type(arguments) is tuple:
+        arguments = tuple(list(each) if type(each) is tuple else each for each in arguments)
     return types.GenericAlias(origin, arguments) if is_plain else origin[arguments]
 
 

@@ -38,7 +38,7 @@ _HIDDEN: dict[str, Any] = {
     **{
         kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}": kind
         for kind in (
-            *(kind for kind in ATTRIBUTES if kind.__module__ in ("builtins", "types", "_collections")),
+            *ATTRIBUTES,
             types.ModuleType, types.CellType, type(Ellipsis), type(NotImplemented), type(None), types.GenericAlias,
             types.UnionType, collections.deque, futures.CancelledError, futures.InvalidStateError, futures.StepFuture,
             values.EffectfulCall, LimitExceeded, binascii.Error, tool_errors.ToolError,
