@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -33,6 +34,16 @@ def test_machine_equals_cpython_for_many(source: str) -> None:
 
 
 def check(source: str) -> None:
-    expected = str(run_cpython(source, TOOLS, modules={"asyncio": asyncio}))
-    assert str(run_machine(source, TOOLS)) == expected, source
-    assert str(run_machine(source, TOOLS, restored=True)) == expected, source
+    expected = _as_since_3_12(str(run_cpython(source, TOOLS, modules={"asyncio": asyncio})))
+    assert _as_since_3_12(str(run_machine(source, TOOLS))) == expected, source
+    assert _as_since_3_12(str(run_machine(source, TOOLS, restored=True))) == expected, source
+
+
+def _as_since_3_12(outcome: str) -> str:
+    """Before Python 3.12 a comprehension was a function, for which an unbound local of the one around is free."""
+    return _FREE_IN_COMPREHENSION.sub(
+        r"UnboundLocalError: cannot access local variable \1 where it is not", outcome
+    ).replace(" associated with a value in enclosing scope", " associated with a value")
+
+
+_FREE_IN_COMPREHENSION = re.compile(r"NameError: cannot access free variable ('\w+') where it is not")
