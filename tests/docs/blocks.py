@@ -38,6 +38,6 @@ def read_blocks(page: Path) -> list[FencedBlock]:
 
 
 def _block(line: int, info: str, lines: list[str]) -> FencedBlock:
-    language, *words = info.split()
+    language, *words = info.split() or [""]
     options = {name: value for name, _, value in (word.partition("=") for word in words)}
     return FencedBlock(language, line, "\n".join(lines) + "\n", options)
