@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from weft_workflows.machine import aio, frames, futures, graph_frame, values, waits
 from weft_workflows.machine.checkpoint import CHECKPOINT_VERSION
-from weft_workflows.machine.checkpoint_kinds import fingerprint
+from weft_workflows.machine.checkpoint_kinds import fingerprint, has_kind
 
 from tests.machine.running import start
 
@@ -26,3 +27,15 @@ def test_every_attribute_of_a_run_is_known() -> None:
     state = ["now", "ready", "steps", "task_count", "tasks", "timer_count", "timers"]
     assert sorted(vars(program.loop)) == sorted([*state, "commands", "current", "drive"])
     assert sorted(vars(program.meter)) == ["_namespace", "_printed", "environment", "limits", "tripped"]
+
+
+def test_every_class_of_the_machine_has_a_kind() -> None:
+    """A new frame, future or callback is state of a run: it needs a kind (`codec_objects`), or stands here."""
+    without = {"Frame", "Immediate", "BlockCursor", "LoopCursor", "AttemptCursor"}
+    classes = {
+        kind
+        for module in (aio, frames, futures, graph_frame, values, waits)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and kind.__module__ == module.__name__ and "__slots__" in kind.__dict__
+    }
+    assert {kind.__name__ for kind in classes if not has_kind(kind)} == without | {"Outcome"}

@@ -63,6 +63,11 @@ def kind_of(run: Surroundings, value: Any) -> Kind:
     raise Unstorable(value)
 
 
+def has_kind(kind: type) -> bool:
+    """Whether instances of exactly that type can be kept, whatever they hold."""
+    return kind in _BY_TYPE
+
+
 def fingerprint() -> str:
     """A digest of what is stored of each kind. When it changes, `CHECKPOINT_VERSION` has to."""
     # The classes of typing are other ones in each minor of Python, to which a checkpoint is bound anyhow.
