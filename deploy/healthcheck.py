@@ -20,6 +20,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
 
 ROLES = {
     "workflows": TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
@@ -62,6 +63,8 @@ def check(arguments: list[str]) -> int:
         why = asyncio.run(asyncio.wait_for(main(arguments), PATIENCE_SECONDS))
     except (RuntimeError, TimeoutError) as error:
         why = f"the server does not answer: {error or type(error).__name__}"
+    except RPCError as error:
+        why = f"the server refuses to answer: {error}"
     if why:
         sys.stderr.write(f"{why}\n")
     return 1 if why else 0

@@ -26,11 +26,11 @@ def ping() -> str:
 '''
 
 
-def check(address: str, *roles: str) -> tuple[int, str]:
+def check(address: str, *roles: str, **environment: str) -> tuple[int, str]:
     """Exit code and message of the health check for the task queue of these tests."""
     ended = subprocess.run(
         [sys.executable, DEPLOY / "healthcheck.py", *roles],
-        env=_environment(address),
+        env={**_environment(address), **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -71,6 +71,13 @@ def test_a_server_that_does_not_answer_is_named_as_the_cause() -> None:
     code, why = check("127.0.0.1:1", "workflows")
     assert code == 1
     assert why.startswith("the server does not answer")
+
+
+def test_a_server_that_refuses_is_quoted(temporal_server: ServerInfo) -> None:
+    code, why = check(temporal_server.address, "workflows", TEMPORAL_NAMESPACE="nowhere")
+    assert code == 1
+    assert why.startswith("the server refuses to answer: ")
+    assert "nowhere" in why
 
 
 def test_an_unknown_role_is_wrong_usage() -> None:
