@@ -23,8 +23,9 @@ Execution of each kind, where `|` is the order of time:
     Scope      [value] | waits under a deadline | target :=         wait_for
     Sleep      [value] | timer | target :=
     Branch     [test] ? then : else
-    Loop       for/while: [iterable or head block + test] (body)*, then else
+    Loop       for/while: [iterable or head block + test] (body)*, then else; async for: | next | (body)*
     Attempt    body | handlers | else | finally
+    With       [manager] | enter | body | exit
     Return, Raise, Break, Continue
 """
 
@@ -172,6 +173,7 @@ class Loop(_Node):
     body: Block
     orelse: Block
     fresh: tuple[str, ...] = ()
+    is_async: bool = False
 
 
 class Handler(_Frozen):
@@ -189,6 +191,16 @@ class Attempt(_Node):
     handlers: tuple[Handler, ...]
     orelse: Block
     final: Block
+
+
+class With(_Node):
+    """`with` or `async with` of one manager; `target` gets what entering it gives."""
+
+    kind: Literal["with"] = "with"
+    manager: Code
+    target: str | None = None
+    is_async: bool
+    body: Block
 
 
 class Return(_Node):
@@ -225,6 +237,7 @@ Node = Annotated[
     | Branch
     | Loop
     | Attempt
+    | With
     | Return
     | Raise
     | Break
@@ -272,6 +285,7 @@ Branch.model_rebuild()
 Loop.model_rebuild()
 Handler.model_rebuild()
 Attempt.model_rebuild()
+With.model_rebuild()
 Block.model_rebuild()
 Function.model_rebuild()
 Graph.model_rebuild()

@@ -29,6 +29,7 @@ from weft_compiler.graph import (
     Scope,
     Sleep,
     Spawn,
+    With,
 )
 from weft_compiler.phrases import describe, describe_handler
 from weft_compiler.tool_spec import ToolSpec
@@ -95,6 +96,8 @@ class _Chart:
                 return self._loop(node, entries)
             case Attempt():
                 return self._attempt(node, entries)
+            case With():
+                return self._with(node, entries)
             case Break():
                 self.loops[-1].breaks += entries
                 return []
@@ -161,6 +164,14 @@ class _Chart:
         self._connect(exits, final)
         self.edges.append(f"{start} -. error .-> {final}")
         return self._block(node.final, [_Exit(final)])
+
+    def _with(self, node: With, entries: list[_Exit]) -> list[_Exit]:
+        self._open(self._ident(), f"with, line {node.span.line}")
+        start = self._node("(", _label(node), ")")
+        self._connect(entries, start)
+        exits = self._block(node.body, [_Exit(start)])
+        self._close()
+        return exits
 
     def _connect(self, exits: list[_Exit], target: str, label: str = "") -> None:
         for leaving in exits:

@@ -25,6 +25,7 @@ from weft_compiler.graph import (
     Scope,
     Sleep,
     Spawn,
+    With,
 )
 
 _Waiting = Call | Invoke | Parallel | Map | Join | Scope | Sleep
@@ -52,6 +53,9 @@ def describe(node: Node) -> str:
             return _loop(node)
         case Attempt():
             return "try"
+        case With():
+            target = f" as {show(node.target)}" if node.target is not None else ""
+            return f"{'async ' if node.is_async else ''}with {show(node.manager.text)}{target}"
         case Return():
             return f"return {show(node.value.text)}" if node.value else "return"
         case Raise():
@@ -105,5 +109,5 @@ def _awaiting(value: Code, target: str | None) -> str:
 def _loop(node: Loop) -> str:
     fresh = f" (fresh {', '.join(node.fresh)})" if node.fresh else ""
     if node.iterable is not None:
-        return f"for {show(node.target or '')} in {show(node.iterable.text)}{fresh}"
+        return f"{'async ' if node.is_async else ''}for {show(node.target or '')} in {show(node.iterable.text)}{fresh}"
     return f"while {show(node.test.text) if node.test else ''}{fresh}"

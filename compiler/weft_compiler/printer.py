@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from weft_compiler.graph import Attempt, Block, Branch, Function, Graph, Loop, Node
+from weft_compiler.graph import Attempt, Block, Branch, Function, Graph, Loop, Node, With
 from weft_compiler.mermaid import render_mermaid
 from weft_compiler.phrases import describe, describe_handler
 from weft_compiler.tool_spec import ToolSpec
@@ -81,10 +81,12 @@ class _Tree:
                     yield from self.block(handler.body, inner)
                 yield from self._optional("else:", node.orelse, indent)
                 yield from self._optional("finally:", node.final, indent)
+            case With():
+                yield from self.block(node.body, inner)
 
     def _own_lines(self, node: Node, indent: str) -> Iterator[str]:
         text = describe(node)
-        colon = ":" if isinstance(node, (Branch, Loop, Attempt)) else ""
+        colon = ":" if isinstance(node, (Branch, Loop, Attempt, With)) else ""
         title = f"  # {node.title}" if node.title else ""
         head, *rest = text.split("\n")
         if not rest:

@@ -30,6 +30,7 @@ from weft_compiler.graph import (
     Scope,
     Sleep,
     Spawn,
+    With,
 )
 
 Form = Literal["expression", "statements"]
@@ -44,6 +45,8 @@ def blocks_of(node: Node) -> list[Block]:
             return [node.head, node.body, node.orelse]
         case Attempt():
             return [node.body, *(handler.body for handler in node.handlers), node.orelse, node.final]
+        case With():
+            return [node.body]
         case Compute() | Spawn() | Call() | Invoke() | Parallel() | Map() | Join() | Scope() | Sleep():
             return []
         case Return() | Raise() | Break() | Continue():
@@ -65,6 +68,8 @@ def codes_of(node: Node) -> list[tuple[Code, Form]]:
             return _expressions(node.iterable, node.test)
         case Attempt():
             return _expressions(*(handler.types for handler in node.handlers))
+        case With():
+            return [(node.manager, "expression")]
         case Return():
             return _expressions(node.value)
         case Raise():
@@ -78,7 +83,7 @@ def codes_of(node: Node) -> list[tuple[Code, Form]]:
 def targets_of(node: Node) -> list[str]:
     """The variables that the node assigns itself, other than by its code."""
     match node:
-        case Call() | Invoke() | Parallel() | Map() | Join() | Scope() | Sleep() | Loop():
+        case Call() | Invoke() | Parallel() | Map() | Join() | Scope() | Sleep() | Loop() | With():
             return [node.target] if node.target is not None else []
         case Attempt():
             return [handler.name for handler in node.handlers if handler.name is not None]

@@ -124,9 +124,6 @@ def _loop(
     fresh: tuple[str, ...],
 ) -> None:
     generator = node.generators[index]
-    if generator.is_async:
-        b.unit.reporter.report("async-for", node)
-        return
 
     def body() -> None:
         _conditions(b, node, generator.ifs, inner)
@@ -138,7 +135,8 @@ def _loop(
             following = expressions.lower_expression(b, node.generators[index + 1].iter)
             _loop(b, node, index + 1, following, innermost, ())
 
-    statements.emit_for(b, node, generator.target, iterable, body, fresh=fresh)
+    is_async = bool(generator.is_async)
+    statements.emit_for(b, node, generator.target, iterable, body, fresh=fresh, is_async=is_async)
 
 
 def _conditions(b: Builder, node: ast.AST, conditions: list[ast.expr], then: Callable[[], None]) -> None:

@@ -55,9 +55,12 @@ def _lower_effectful(b: Builder, node: ast.stmt) -> None:
             _lower_augmented(b, node)
         case ast.While():
             _lower_while(b, node)
-        case ast.For():
+        case ast.For() | ast.AsyncFor():
             iterable = expressions.lower_expression(b, node.iter)
-            emit_for(b, node, node.target, iterable, lambda: lower_body(b, node.body), node.orelse)
+            is_async = isinstance(node, ast.AsyncFor)
+            emit_for(b, node, node.target, iterable, lambda: lower_body(b, node.body), node.orelse, is_async=is_async)
+        case ast.With() | ast.AsyncWith():
+            _lower_with(b, node, node.items)
         case ast.Try():
             _lower_try(b, node)
         case ast.Assert():
@@ -74,12 +77,6 @@ def _lower_effectful(b: Builder, node: ast.stmt) -> None:
 
 def _refuse(b: Builder, node: ast.stmt) -> None:
     match node:
-        case ast.With():
-            b.unit.reporter.report("effectful-with", node)
-        case ast.AsyncWith():
-            b.unit.reporter.report("async-with", node)
-        case ast.AsyncFor():
-            b.unit.reporter.report("async-for", node)
         case ast.TryStar():
             b.unit.reporter.report("effectful-except-star", node)
         case _:
@@ -274,6 +271,7 @@ def emit_for(
     body: Callable[[], None],
     orelse: Sequence[ast.stmt] = (),
     fresh: tuple[str, ...] = (),
+    is_async: bool = False,
 ) -> None:
     """A `for` over a pure iterable; destructuring happens at the start of the body."""
     b.flush()
@@ -296,9 +294,32 @@ def emit_for(
             body=_block(inner),
             orelse=_block(after),
             fresh=fresh,
+            is_async=is_async,
             **where,
         )
     )
+
+
+def _lower_with(b: Builder, node: ast.With | ast.AsyncWith, items: Sequence[ast.withitem]) -> None:
+    """Each manager is a region of its own inside the one before it."""
+    item, *inner = items
+    manager = expressions.lower_expression(b, item.context_expr)
+    b.flush()
+    wanted = item.optional_vars
+    target = wanted.id if isinstance(wanted, ast.Name) else b.temporary() if wanted is not None else None
+    where = b.place("with", [item.context_expr], [manager], target)
+    code = b.expression(manager)
+    with b.block() as body:
+        if isinstance(wanted, ast.Name):
+            b.bound.add(wanted.id)
+        elif wanted is not None and target is not None:
+            _lower_assign(b, ast.copy_location(ast.Assign([wanted], b.load(target, wanted)), wanted))
+        if inner:
+            _lower_with(b, node, inner)
+        else:
+            lower_body(b, node.body)
+    is_async = isinstance(node, ast.AsyncWith)
+    b.emit(graph.With(manager=code, target=target, is_async=is_async, body=_block(body), **where))
 
 
 def _lower_try(b: Builder, node: ast.Try) -> None:

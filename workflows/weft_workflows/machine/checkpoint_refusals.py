@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from weft_workflows.machine.codec import Unstorable
 from weft_workflows.machine.codec_iterators import GENERATOR_REMEDY, is_set_walk
-from weft_workflows.machine.graph_frame import GraphFrame, LoopCursor
+from weft_workflows.machine.cursors import LoopCursor
+from weft_workflows.machine.graph_frame import GraphFrame
 from weft_workflows.sandbox.library.data import Hash
 
 if TYPE_CHECKING:

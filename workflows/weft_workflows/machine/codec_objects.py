@@ -14,7 +14,8 @@ from weft_compiler import graph
 from weft_workflows.machine import futures, waits
 from weft_workflows.machine.codec import Kind, Taken
 from weft_workflows.machine.codec_names import UNSET, Surroundings
-from weft_workflows.machine.graph_frame import AttemptCursor, BlockCursor, Cursor, GraphFrame, LoopCursor
+from weft_workflows.machine.cursors import AttemptCursor, BlockCursor, Cursor, LoopCursor, WithCursor
+from weft_workflows.machine.graph_frame import GraphFrame
 from weft_workflows.machine.tracing import TracePoint
 from weft_workflows.machine.values import Coroutine
 from weft_workflows.sandbox.iterators import BigRangeIterator
@@ -73,6 +74,8 @@ def _row(cursor: Cursor) -> tuple[Any, ...]:
             return ("loop", cursor.node.id, cursor.iterator, cursor.count, cursor.phase)
         case AttemptCursor():
             return ("attempt", cursor.node.id, cursor.phase, cursor.handler, cursor.error, cursor.pending)
+        case WithCursor():
+            return ("with", cursor.node.id, cursor.manager, cursor.phase, cursor.pending)
 
 
 def _make_frame(run: Surroundings, key: str) -> GraphFrame:
@@ -97,6 +100,11 @@ def _cursor(frame: GraphFrame, what: str, node_id: str, *state: Any) -> Cursor:
         loop = LoopCursor(node, state[0])
         loop.count, loop.phase = state[1:]
         return loop
+    if what == "with":
+        assert isinstance(node, graph.With)
+        region = WithCursor(node, state[0])
+        region.phase, region.pending = state[1:]
+        return region
     assert isinstance(node, graph.Attempt)
     attempt = AttemptCursor(node)
     attempt.phase, attempt.handler, attempt.error, attempt.pending = state

@@ -10,11 +10,23 @@ a try takes it. Pure code runs natively; only nodes that wait suspend the frame.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from weft_compiler import graph
 
+from weft_workflows.machine.cursors import (
+    BREAK,
+    CONTINUE,
+    END,
+    AttemptCursor,
+    BlockCursor,
+    Completion,
+    Cursor,
+    LoopCursor,
+    WithCursor,
+    special_method,
+)
 from weft_workflows.machine.frames import Frame, Outcome
 from weft_workflows.machine.native import NativeCode
 from weft_workflows.machine.tracing import note_error
@@ -25,167 +37,6 @@ if TYPE_CHECKING:
     from weft_workflows.machine.futures import Task
     from weft_workflows.machine.program import Program
     from weft_workflows.machine.unit import LoadedFunction
-
-#: How control leaves a block: ("return", value), ("raise", error), ("break", None) or ("continue", None).
-Completion = tuple[str, Any]
-_BREAK: Completion = ("break", None)
-_CONTINUE: Completion = ("continue", None)
-_END: Completion = ("return", None)
-
-
-class BlockCursor:
-    """A block that runs. `owner` is the node that holds it and `slot` which of its blocks it is."""
-
-    __slots__ = ("block", "index", "owner", "slot")
-
-    def __init__(self, owner: str, slot: str, block: graph.Block, index: int = 0) -> None:
-        self.owner = owner
-        self.slot = slot
-        self.block = block
-        self.index = index
-
-
-class LoopCursor:
-    """A loop. `phase` says which of its blocks runs above it; `count` is the number of the iteration, from 0."""
-
-    __slots__ = ("count", "iterator", "node", "phase")
-
-    def __init__(self, node: graph.Loop, iterator: Iterator[Any] | None) -> None:
-        self.node = node
-        self.iterator = iterator
-        self.count = -1
-        self.phase = "body"
-
-    def block_ended(self, frame: GraphFrame) -> Completion | None:
-        if self.phase == "orelse":
-            frame.cursors.pop()
-        elif self.phase == "head":
-            self._test(frame)
-        elif self.iterator is None:
-            self.count += 1
-            self.phase = "head"
-            frame.push_block(self.node, "head", self.node.head)
-        else:
-            self._next(frame)
-        return None
-
-    def _test(self, frame: GraphFrame) -> None:
-        assert self.node.test is not None
-        if frame.run(frame.loaded.native(self.node, "test", self.node.test, "test")):
-            self.phase = "body"
-            frame.push_block(self.node, "body", self.node.body)
-        else:
-            self._exhausted(frame)
-
-    def _next(self, frame: GraphFrame) -> None:
-        assert self.iterator is not None
-        assert self.node.target is not None
-        try:
-            item = next(self.iterator)
-        except StopIteration:
-            self._exhausted(frame)
-            return
-        self.count += 1
-        frame.store(self.node.target, item)
-        frame.push_block(self.node, "body", self.node.body)
-
-    def _exhausted(self, frame: GraphFrame) -> None:
-        self.phase = "orelse"
-        self.iterator = None
-        frame.push_block(self.node, "orelse", self.node.orelse)
-
-    def take(self, frame: GraphFrame, completion: Completion) -> Completion | None:
-        """Takes a break or continue of its body; anything else passes."""
-        if self.phase != "orelse" and completion[0] == "continue":
-            self.phase = "body"
-            return None
-        frame.cursors.pop()
-        if self.phase != "orelse" and completion[0] == "break":
-            return None
-        return completion
-
-
-class AttemptCursor:
-    """A try. `error` is what a running handler handles; `pending` is how control leaves when the `finally` ends."""
-
-    __slots__ = ("error", "handler", "node", "pending", "phase")
-
-    def __init__(self, node: graph.Attempt) -> None:
-        self.node = node
-        self.phase = "body"
-        self.handler = -1
-        self.error: BaseException | None = None
-        self.pending: Completion | None = None
-
-    def handled(self) -> BaseException | None:
-        """The exception that code running here handles, as `sys.exception()` says."""
-        if self.phase == "handler":
-            return self.error
-        if self.phase == "final" and self.pending is not None and self.pending[0] == "raise":
-            error: BaseException = self.pending[1]
-            return error
-        return None
-
-    def block_ended(self, frame: GraphFrame) -> Completion | None:
-        if self.phase == "body":
-            self.phase = "orelse"
-            frame.push_block(self.node, "orelse", self.node.orelse)
-            return None
-        if self.phase == "final":
-            frame.cursors.pop()
-            return self.pending
-        self._leave_handler(frame)
-        return self._finally(frame, None)
-
-    def take(self, frame: GraphFrame, completion: Completion) -> Completion | None:
-        """Lets a handler have an error of the body; runs the `finally` before anything leaves."""
-        if self.phase == "final":
-            frame.cursors.pop()
-            return completion
-        if self.phase == "body" and completion[0] == "raise":
-            self.phase = "matching"
-            try:
-                if self._match(frame, completion[1]):
-                    return None
-            except LimitExceeded:
-                raise
-            except BaseException as error:
-                frame.note(error)
-                completion = ("raise", error)
-        self._leave_handler(frame)
-        return self._finally(frame, completion)
-
-    def _match(self, frame: GraphFrame, error: BaseException) -> bool:
-        for index, handler in enumerate(self.node.handlers):
-            types_ = BaseException
-            if handler.types is not None:
-                native = frame.loaded.native(self.node, f"types{index}", handler.types, "value")
-                types_ = frame.run(native, handling=error)
-            if _is_caught(error, types_):
-                self.phase, self.handler, self.error = "handler", index, error
-                if handler.name is not None:
-                    frame.store(handler.name, error)
-                frame.push_block(self.node, f"handler{index}", handler.body)
-                return True
-        return False
-
-    def _leave_handler(self, frame: GraphFrame) -> None:
-        if self.phase == "handler":
-            name = self.node.handlers[self.handler].name
-            if name is not None:
-                frame.unbind(name)
-            self.error = None
-
-    def _finally(self, frame: GraphFrame, completion: Completion | None) -> Completion | None:
-        if not self.node.final.nodes:
-            frame.cursors.pop()
-            return completion
-        self.phase, self.pending = "final", completion
-        frame.push_block(self.node, "final", self.node.final)
-        return None
-
-
-Cursor = BlockCursor | LoopCursor | AttemptCursor
 
 
 class GraphFrame(Frame):
@@ -249,30 +100,35 @@ class GraphFrame(Frame):
     # -- running -----------------------------------------------------------------------------------------------------
 
     def resume(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
-        completion: Completion | None = None
+        result: Outcome | Completion | None = None
         node, self.awaiting = self.awaiting, None
         if error is not None:
             self.note(error)
-            completion = ("raise", error)
-        elif node is not None and (target := getattr(node, "target", None)) is not None:
-            self.store(target, value)
-        while True:
-            if completion is not None:
-                completion = self._unwind(completion)
-                if completion is not None:
-                    return self._leave(completion)
+            result = ("raise", error)
+        elif node is not None:
+            result = self._take_value(node, value)
+        while not isinstance(result, Outcome):
+            if result is not None and not self.cursors:
+                return self._leave(result)
             try:
-                result = self._advance()
+                result = self._advance() if result is None else self._unwind(result)
             except LimitExceeded as limit:
                 self.note(limit)
                 raise
             except BaseException as raised:
                 self.note(raised)
-                completion = ("raise", raised)
-                continue
-            if isinstance(result, Outcome):
-                return result
-            completion = result
+                result = ("raise", raised)
+        return result
+
+    def _take_value(self, node: graph.Node, value: Any) -> Outcome | Completion | None:
+        """What a node waited for has come."""
+        cursor = self.cursors[-1]
+        if isinstance(cursor, LoopCursor | WithCursor) and cursor.node is node:
+            return cursor.resumed(self, value)
+        target: str | None = getattr(node, "target", None)
+        if target is not None:
+            self.store(target, value)
+        return None
 
     def _advance(self) -> Outcome | Completion:
         """Runs nodes until one waits or control leaves a block by force."""
@@ -290,15 +146,16 @@ class GraphFrame(Frame):
                 self.program.trace(node.span.line)
                 result = _EXECUTE[type(node)](self, node)
             else:
+                self.node = cursor.node
                 result = cursor.block_ended(self)
             if result is not None:
                 return result
-        return _END
+        return END
 
-    def _unwind(self, completion: Completion) -> Completion | None:
-        """Takes cursors off until one takes the completion; what is left when none does leaves the frame."""
-        left: Completion | None = completion
-        while self.cursors and left is not None:
+    def _unwind(self, completion: Completion) -> Outcome | Completion | None:
+        """Takes cursors off until one takes the completion, or has to wait; what none takes leaves the frame."""
+        left: Outcome | Completion | None = completion
+        while self.cursors and left is not None and not isinstance(left, Outcome):
             cursor = self.cursors[-1]
             if isinstance(cursor, BlockCursor):
                 self.cursors.pop()
@@ -319,15 +176,19 @@ class GraphFrame(Frame):
     def run(self, native: NativeCode, handling: BaseException | None = None) -> Any:
         """Runs native code on this frame's variables, inside the `except` that it stands in."""
         function = native.bind(self.program.namespace, self.cells)
+        return self.call(function, self.variables, self.temporaries, handling=handling)
+
+    def call(self, function: Callable[..., Any], *args: Any, handling: BaseException | None = None) -> Any:
+        """Calls what is native, inside the `except` that the frame stands in."""
         handled = handling if handling is not None else self.program.handled()
         if handled is None:
-            return function(self.variables, self.temporaries)
-        return _run_handling(handled, function, self.variables, self.temporaries)
+            return function(*args)
+        return _call_handling(handled, function, *args)
 
     def handled(self) -> BaseException | None:
         """The exception that this frame handles at the moment."""
         for cursor in reversed(self.cursors):
-            if isinstance(cursor, AttemptCursor) and (error := cursor.handled()) is not None:
+            if isinstance(cursor, AttemptCursor | WithCursor) and (error := cursor.handled()) is not None:
                 return error
         return None
 
@@ -344,26 +205,17 @@ class GraphFrame(Frame):
         return "/".join([*loops, self.node.id] if self.node is not None else loops)
 
 
-def _run_handling(handled: BaseException, function: Any, variables: Any, temporaries: Any) -> Any:
+def _call_handling(handled: BaseException, function: Callable[..., Any], *args: Any) -> Any:
     """Calls native code as if inside `except handled`: for a bare `raise`, and for the context of new exceptions."""
     traceback, context = handled.__traceback__, handled.__context__
     try:
         try:
             raise handled
         except BaseException:
-            return function(variables, temporaries)
+            return function(*args)
     finally:
         handled.__traceback__ = traceback
         handled.__context__ = context
-
-
-def _is_caught(error: BaseException, types_: Any) -> bool:
-    """`except types_`: by the class hierarchy, whatever a class says of itself."""
-    listed = types_ if isinstance(types_, tuple) else (types_,)
-    for kind in listed:
-        if not isinstance(kind, type) or BaseException not in kind.__mro__:
-            raise TypeError("catching classes that do not inherit from BaseException is not allowed")
-    return any(kind in type(error).__mro__ for kind in listed)
 
 
 # -- what each kind of node does -----------------------------------------------------------------------------------------
@@ -374,8 +226,8 @@ def _compute(frame: GraphFrame, node: graph.Compute | graph.Spawn) -> Completion
     if signal is None:
         return None
     if signal == "break":
-        return _BREAK
-    return _CONTINUE if signal == "continue" else signal
+        return BREAK
+    return CONTINUE if signal == "continue" else signal
 
 
 def _wait(frame: GraphFrame, node: Any) -> Outcome:
@@ -417,8 +269,29 @@ def _loop(frame: GraphFrame, node: graph.Loop) -> None:
         frame.cells[name] = types.CellType()
     iterator = None
     if node.iterable is not None:
-        iterator = iterate(frame.run(frame.loaded.native(node, "iterable", node.iterable, "value")))
+        iterable = frame.run(frame.loaded.native(node, "iterable", node.iterable, "value"))
+        iterator = _async_iterator(frame, iterable) if node.is_async else iterate(iterable)
     frame.cursors.append(LoopCursor(node, iterator))
+
+
+def _async_iterator(frame: GraphFrame, iterable: Any) -> Any:
+    name = type(iterable).__name__
+    begin = special_method(iterable, "__aiter__")
+    if begin is None:
+        raise TypeError(f"'async for' requires an object with __aiter__ method, got {name}")
+    iterator = frame.call(begin, iterable)
+    if special_method(iterator, "__anext__") is None:
+        kind = type(iterator).__name__
+        raise TypeError(f"'async for' received an object from __aiter__ that does not implement __anext__: {kind}")
+    return iterator
+
+
+def _with(frame: GraphFrame, node: graph.With) -> Outcome | Completion | None:
+    manager = frame.run(frame.loaded.native(node, "manager", node.manager, "value"))
+    cursor = WithCursor(node, manager)
+    cursor.check()
+    frame.cursors.append(cursor)
+    return cursor.enter(frame)
 
 
 def _attempt(frame: GraphFrame, node: graph.Attempt) -> None:
@@ -428,7 +301,7 @@ def _attempt(frame: GraphFrame, node: graph.Attempt) -> None:
 
 def _return(frame: GraphFrame, node: graph.Return) -> Completion:
     if node.value is None:
-        return _END
+        return END
     return ("return", frame.run(frame.loaded.native(node, "value", node.value, "value")))
 
 
@@ -438,11 +311,11 @@ def _raise(frame: GraphFrame, node: graph.Raise) -> None:
 
 
 def _break(frame: GraphFrame, node: graph.Break) -> Completion:
-    return _BREAK
+    return BREAK
 
 
 def _continue(frame: GraphFrame, node: graph.Continue) -> Completion:
-    return _CONTINUE
+    return CONTINUE
 
 
 _EXECUTE: dict[type, Callable[[GraphFrame, Any], Outcome | Completion | None]] = {
@@ -458,6 +331,7 @@ _EXECUTE: dict[type, Callable[[GraphFrame, Any], Outcome | Completion | None]] =
     graph.Branch: _branch,
     graph.Loop: _loop,
     graph.Attempt: _attempt,
+    graph.With: _with,
     graph.Return: _return,
     graph.Raise: _raise,
     graph.Break: _break,
