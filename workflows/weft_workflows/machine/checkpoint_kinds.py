@@ -72,7 +72,7 @@ def fingerprint() -> str:
     """A digest of what is stored of each kind. When it changes, `CHECKPOINT_VERSION` has to."""
     # The classes of typing are other ones in each minor of Python, to which a checkpoint is bound anyhow.
     kept = [(kind, each) for kind, each in _BY_TYPE.items() if kind.__module__ != "typing"]
-    by_type = {f"{kind.__module__}.{kind.__qualname__}": each.tag for kind, each in kept}
+    by_type = {f"{kind.__module__.lstrip('_')}.{kind.__qualname__}": each.tag for kind, each in kept}
     layouts = {kind.tag: [kind.layout, kind.hashes, kind.last] for kind in BY_TAG.values()}
     itertools = {name: codec_iterators.kept_fields(kind) for name, kind in codec_iterators.KEPT_CLASSES.items()}
     text = json.dumps([by_type, layouts, itertools], sort_keys=True)

@@ -24,12 +24,14 @@ from weft_workflows.machine.tool_errors import ToolError, tool_error_class
 _METACLASSES: dict[str, Any] = {"type": type, "ABCMeta": abc.ABCMeta, "_ProtocolMeta": type(typing.Protocol)}
 #: Attributes that a class is made with; they stand first, so that the order of the others is the same after a restore.
 _MADE_WITH = ("__module__", "__doc__", "__slots__", "__orig_bases__")
+#: What protocols note of themselves, as sets of names, from Python 3.12 on.
+_PROTOCOL_SETS = ("__protocol_attrs__", "__non_callable_proto_members__")
 #: What making a class, or a property of it, brings about again; annotations are kept apart.
 _BROUGHT = frozenset(
     (
         *_MADE_WITH, "__dict__", "__weakref__", "__annotations__", "__annotate_func__", "__annotations_cache__",
         "__annotate__", "__conditional_annotations__", "_abc_impl", "__abstractmethods__", "__dataclass_fields__", "__dataclass_params__",
-        "__protocol_attrs__", "__non_callable_proto_members__", "__classdictcell__",
+        *_PROTOCOL_SETS, "__classdictcell__",
         "__parameters__",
         "_is_protocol",
     )
@@ -72,7 +74,8 @@ def _class(run: Surroundings, value: type) -> Taken:
     made_with = (own.get("__module__"), tuple(slots) if isinstance(slots, list) else slots, own.get("__orig_bases__"))
     parts = (value.__name__, value.__qualname__, type(value).__name__, *made_with, *value.__bases__)
     abstract = tuple(sorted(own.get("__abstractmethods__", ())))
-    contents = [own.get("__doc__"), _own_annotations(run, value), abstract, dataclass_of(run, value)]
+    protocol = tuple(tuple(sorted(own[name])) if name in own else None for name in _PROTOCOL_SETS)
+    contents = [own.get("__doc__"), _own_annotations(run, value), abstract, protocol, dataclass_of(run, value)]
     return parts, [*contents, *attributes_of(run, value, frozenset())]
 
 
@@ -124,8 +127,11 @@ def _make_class(
 
 
 def _fill_class(_run: Surroundings, target: type, contents: list[Any]) -> None:
-    doc, noted, abstract, dataclass, *attributes = contents
+    doc, noted, abstract, protocol, dataclass, *attributes = contents
     put_attributes(target, attributes)
+    for name, kept in zip(_PROTOCOL_SETS, protocol, strict=True):
+        if kept is not None:
+            type.__setattr__(target, name, set(kept))
     if noted is not None:
         target.__annotations__ = noted
     if dataclass is not None:
@@ -145,7 +151,7 @@ def put_attributes(target: type, attributes: list[Any]) -> None:
 
 _CLASS = Kind(
     "class",
-    "name, qualname, metaclass, module, slots, bases; doc, annotations, abstract methods, data class, attributes",
+    "name, qualname, metaclass, module, slots, bases; doc, annotations, abstract methods, protocol, data class, attributes",
     _class,
     _make_class,
     _fill_class,
