@@ -12,8 +12,8 @@ from weft_compiler.signatures import bind_call
 from weft_compiler.source import Source
 from weft_compiler.tool_spec import ToolSpec
 
-#: Names that every module has.
-_MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__"})
+#: Names that every module has; the class of tools' errors is one of them.
+_MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "ToolError"})
 _LISTED = 12
 
 

@@ -106,16 +106,6 @@ _SUBSET: dict[str, Entry] = {
         "notes": (_DURABLE + ", and a generator that is half-way through cannot be stored",),
         "help": "collect the items in a list and return it",
     },
-    "async-for": {
-        "message": "`async for` is not supported",
-        "notes": ("a run waits for steps, not for streams of values",),
-        "help": "await a tool that returns a list, and loop over the list with `for`",
-    },
-    "async-with": {
-        "message": "`async with` is not supported for this object",
-        "notes": ("a run waits for steps; connections and sessions live inside tools",),
-        "help": "open and use the resource inside one tool, or write it as `try`/`finally` around the steps",
-    },
 }
 
 _NAMES: dict[str, Entry] = {
@@ -230,11 +220,6 @@ _EFFECTS: dict[str, Entry] = {
         "message": "a generator cannot hold a step",
         "notes": (_DURABLE + ", and a generator that is half-way through cannot be stored",),
         "help": "collect the items in a list: `[await f(x) for x in xs]`",
-    },
-    "effectful-with": {
-        "message": "a `with` statement cannot hold a step",
-        "notes": ("what `with` keeps open would have to survive a change of process",),
-        "help": "use `try`/`finally` around the steps, or move the `with` into a tool",
     },
     "effectful-match": {
         "message": "a `match` statement cannot hold a step",

@@ -41,11 +41,11 @@ VERDICTS: Final[dict[str, Verdict]] = {
     "AugAssign": "lowered",
     "AnnAssign": "lowered",
     "For": "lowered",
-    "AsyncFor": Refused("async-for"),
+    "AsyncFor": "lowered",
     "While": "lowered",
     "If": "lowered",
-    "With": "pure",
-    "AsyncWith": Refused("async-with"),
+    "With": "lowered",
+    "AsyncWith": "lowered",
     "Match": "pure",
     "Raise": "lowered",
     "Try": "lowered",
@@ -149,8 +149,6 @@ def _check_construct(node: ast.AST, reporter: Reporter) -> None:
         reporter.report(verdict.code, node, name=_alias_name(node))
     elif isinstance(node, ast.AsyncFunctionDef) and (spot := _own_yield(node)) is not None:
         reporter.report("async-generator", spot)
-    elif isinstance(node, ast.comprehension) and node.is_async:
-        reporter.report("async-for", node)
     elif isinstance(node, ast.ClassDef):
         _check_class(node, reporter)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio.exceptions
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from weft_workflows.machine import futures
+from weft_workflows.machine import futures, groups, locks, queues, waiting
 from weft_workflows.machine.values import Coroutine, MachineFunction, ToolFunction
 from weft_workflows.machine.waits import RunFrame, SleepFrame, WaitForFrame, ensure_future, gather
 
@@ -23,9 +23,10 @@ class AsyncioModule:
     __name__ = "asyncio"
     __weft_names__: ClassVar[frozenset[str]] = frozenset(
         """
-        ALL_COMPLETED CancelledError FIRST_COMPLETED FIRST_EXCEPTION Future InvalidStateError Task TimeoutError
-        all_tasks create_task current_task ensure_future gather iscoroutine iscoroutinefunction isfuture run sleep
-        wait_for
+        ALL_COMPLETED BoundedSemaphore CancelledError Condition Event FIRST_COMPLETED FIRST_EXCEPTION Future
+        InvalidStateError LifoQueue Lock PriorityQueue Queue QueueEmpty QueueFull QueueShutDown Semaphore Task TaskGroup
+        TimeoutError all_tasks as_completed create_task current_task ensure_future gather iscoroutine
+        iscoroutinefunction isfuture run shield sleep timeout timeout_at to_thread wait wait_for
         """.split()
     )
     ALL_COMPLETED = "ALL_COMPLETED"
@@ -34,6 +35,9 @@ class AsyncioModule:
     CancelledError = asyncio.exceptions.CancelledError
     InvalidStateError = asyncio.exceptions.InvalidStateError
     TimeoutError = TimeoutError
+    QueueEmpty = queues.QueueEmpty
+    QueueFull = queues.QueueFull
+    QueueShutDown = queues.QueueShutDown
     Task = futures.Task
     Future = futures.Future
 
@@ -65,6 +69,52 @@ class AsyncioModule:
 
     def run(self, main: Any, *, debug: bool | None = None) -> Coroutine:
         return Coroutine("run", RunFrame(main))
+
+    def wait(self, fs: Any, *, timeout: float | None = None, return_when: str = "ALL_COMPLETED") -> Coroutine:
+        return Coroutine("wait", waiting.WaitFrame(fs, timeout, return_when))
+
+    def as_completed(self, fs: Any, *, timeout: float | None = None) -> waiting.AsCompleted:
+        return waiting.AsCompleted(self._program, fs, timeout)
+
+    def shield(self, arg: Any) -> futures.Future:
+        return waiting.shield(self._program, arg)
+
+    def to_thread(self, func: Any, /, *args: Any, **kwargs: Any) -> Coroutine:
+        return Coroutine("to_thread", waiting.ToThreadFrame(func, args, kwargs))
+
+    def timeout(self, delay: float | None) -> groups.Timeout:
+        loop = self._program.loop
+        return groups.Timeout(loop, None if delay is None else loop.now + delay)
+
+    def timeout_at(self, when: float | None) -> groups.Timeout:
+        return groups.Timeout(self._program.loop, when)
+
+    def TaskGroup(self) -> groups.TaskGroup:  # noqa: N802 - asyncio's names
+        return groups.TaskGroup(self._program.loop)
+
+    def Lock(self) -> locks.Lock:  # noqa: N802
+        return locks.Lock(self._program.loop)
+
+    def Event(self) -> locks.Event:  # noqa: N802
+        return locks.Event(self._program.loop)
+
+    def Semaphore(self, value: int = 1) -> locks.Semaphore:  # noqa: N802
+        return locks.Semaphore(self._program.loop, value, bounded=False)
+
+    def BoundedSemaphore(self, value: int = 1) -> locks.Semaphore:  # noqa: N802
+        return locks.Semaphore(self._program.loop, value, bounded=True)
+
+    def Condition(self, lock: locks.Lock | None = None) -> locks.Condition:  # noqa: N802
+        return locks.Condition(self._program.loop, lock)
+
+    def Queue(self, maxsize: int = 0) -> queues.Queue:  # noqa: N802
+        return queues.Queue(self._program.loop, maxsize, "first")
+
+    def LifoQueue(self, maxsize: int = 0) -> queues.Queue:  # noqa: N802
+        return queues.Queue(self._program.loop, maxsize, "last")
+
+    def PriorityQueue(self, maxsize: int = 0) -> queues.Queue:  # noqa: N802
+        return queues.Queue(self._program.loop, maxsize, "least")
 
     def current_task(self) -> futures.Task | None:
         return self._program.loop.current

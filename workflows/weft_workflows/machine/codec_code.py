@@ -51,6 +51,8 @@ def _blocks(node: graph.Node) -> Iterator[tuple[str, graph.Block]]:
         case graph.Attempt():
             yield from (("body", node.body), ("orelse", node.orelse), ("final", node.final))
             yield from ((f"handler{index}", handler.body) for index, handler in enumerate(node.handlers))
+        case graph.With():
+            yield "body", node.body
 
 
 class Places:
@@ -118,6 +120,8 @@ def _code_in(node: Any, slot: str) -> tuple[Any, Form]:
             return node.test, "test"
         case "iterable":
             return node.iterable, "value"
+        case "manager":
+            return node.manager, "value"
         case "raise":
             return tuple(each for each in (node.value, node.cause) if each is not None), "raise"
     return node.handlers[int(slot.removeprefix("types"))].types, "value"

@@ -11,7 +11,7 @@ from typing import Any
 
 from weft_compiler import graph
 
-from weft_workflows.machine import futures, waits
+from weft_workflows.machine import futures, groups, locks, queues, stepped, waiting, waits
 from weft_workflows.machine.codec import Kind, Taken
 from weft_workflows.machine.codec_names import UNSET, Surroundings
 from weft_workflows.machine.cursors import AttemptCursor, BlockCursor, Cursor, LoopCursor, WithCursor
@@ -168,6 +168,31 @@ _BY_SLOTS: tuple[type, ...] = (
     waits.WaitForFrame,
     waits.RunFrame,
     waits.Deadline,
+    groups.LeaveTaskGroup,
+    groups.TaskGroup,
+    groups.Timeout,
+    locks.AcquireLock,
+    locks.AcquireSemaphore,
+    locks.Condition,
+    locks.Event,
+    locks.Lock,
+    locks.Semaphore,
+    locks.WaitForCondition,
+    locks.WaitForEvent,
+    locks.WaitForPredicate,
+    queues.GetItem,
+    queues.PutItem,
+    queues.Queue,
+    stepped.MethodFrame,
+    waiting.AsCompleted,
+    waiting.CountDown,
+    waiting.ExpireAsCompleted,
+    waiting.ForgetShield,
+    waiting.NextCompleted,
+    waiting.ReleaseWaiter,
+    waiting.ShieldedFuture,
+    waiting.ToThreadFrame,
+    waiting.WaitFrame,
     waits.Release,
     Coroutine,
     CallIterator,

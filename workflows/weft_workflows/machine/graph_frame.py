@@ -202,7 +202,11 @@ class GraphFrame(Frame):
 
     def position(self) -> str:
         loops = [f"{c.node.id}[{c.count}]" for c in self.cursors if isinstance(c, LoopCursor) and c.phase != "orelse"]
-        return "/".join([*loops, self.node.id] if self.node is not None else loops)
+        if self.node is None:
+            return "/".join(loops)
+        top = self.cursors[-1] if self.cursors else None
+        leaving = isinstance(top, WithCursor) and top.phase == "exiting"
+        return "/".join([*loops, f"{self.node.id}.exit" if leaving else self.node.id])
 
 
 def _call_handling(handled: BaseException, function: Callable[..., Any], *args: Any) -> Any:
