@@ -102,9 +102,9 @@ _SUBSET: dict[str, Entry] = {
         "help": "leave the parameters out, or annotate with `Any`",
     },
     "async-generator": {
-        "message": "asynchronous generators are not supported",
-        "notes": (_DURABLE + ", and a generator that is half-way through cannot be stored",),
-        "help": "collect the items in a list and return it",
+        "message": "`{name}` cannot decorate an asynchronous generator",
+        "notes": ("the decorator would run the generator from inside Python, where a run cannot stop",),
+        "help": "write a class with `__aenter__` and `__aexit__`, or leave the decorator out",
     },
 }
 

@@ -14,9 +14,13 @@ from weft_compiler.flow import analyse
 from weft_compiler.flow_calls import Facts
 from weft_compiler.flow_paths import FunctionValue, Site, ToolValue, Use
 from weft_compiler.module_members import asyncio_name
-from weft_compiler.resolve import FunctionNode, Names, Scope, evaluated_outside, walk_scoped
+from weft_compiler.resolve import FunctionNode, Names, Scope, evaluated_outside, is_generator, walk_scoped
 
 _BOUNDARIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+#: Builtins that run an iterable to its end.
+_CONSUMERS = frozenset(
+    {"list", "tuple", "set", "frozenset", "dict", "sum", "min", "max", "sorted", "any", "all", "len"}
+)
 _ASYNC_SYNTAX = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
@@ -34,6 +38,8 @@ class Effects:
     runs: set[ast.Call] = field(default_factory=set)
     #: Functions whose bodies the machine runs.
     graph_functions: set[FunctionNode] = field(default_factory=set)
+    #: Those of them that are generators.
+    generators: set[FunctionNode] = field(default_factory=set)
     callees: dict[ast.Call, set[ToolValue | FunctionValue]] = field(default_factory=dict)
     #: The calls that each waiting expression waits for, as far as they are known.
     sources: dict[ast.AST, set[Site]] = field(default_factory=dict)
@@ -53,6 +59,7 @@ def infer_effects(tree: ast.Module, names: Names, tools: set[str], reporter: Rep
     _spread(facts, effects, owners)
     for call in [*effects.implicit, *effects.inline, *effects.runs, *owners.awaits]:
         effects.suspending |= owners.chain(call)
+    _find_generators(tree, names, effects, owners)
     _report_callbacks(facts, effects, owners, reporter)
     return effects
 
@@ -66,6 +73,7 @@ class _Owners:
         self.functions: list[FunctionNode] = []
         self.lambdas: list[ast.Lambda] = []
         self.awaits: list[ast.AST] = []
+        self.yields: list[ast.AST] = []
         for node, scope in walk_scoped(names, tree, names.module):
             if isinstance(node, ast.Call):
                 self.calls[node] = scope
@@ -79,6 +87,8 @@ class _Owners:
             self.functions.append(node)
         elif isinstance(node, ast.Lambda):
             self.lambdas.append(node)
+        elif isinstance(node, (ast.Yield, ast.YieldFrom)):
+            self.yields.append(node)
         elif isinstance(node, _ASYNC_SYNTAX) or (isinstance(node, ast.comprehension) and node.is_async):
             self.awaits.append(node)
 
@@ -148,6 +158,53 @@ def _is_in(callee: ToolValue | FunctionValue, functions: set[ast.FunctionDef]) -
     return isinstance(callee, FunctionValue) and callee.node in functions
 
 
+def _find_generators(tree: ast.Module, names: Names, effects: Effects, owners: _Owners) -> None:
+    """Generators that the machine runs: asynchronous ones, and those that can be half-way through at a step.
+
+    A generator that is used up where it is made (by `list`, a comprehension, a `for` without steps) stays native, and so
+    does one that a decorator wraps. All others could be met half-way by a step.
+    """
+    generators = {f for f in owners.functions if is_generator(f)}
+    lasting: set[FunctionNode] = {f for f in generators if isinstance(f, ast.AsyncFunctionDef)}
+    if any(isinstance(node, ast.For) for node in effects.suspending):
+        # What `for` calls by itself, such as `__iter__`, nobody names.
+        lasting |= {f for f in generators if f.name.startswith("__")}
+    for node, scope in walk_scoped(names, tree, names.module):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            function = names.known_function(scope, node.id)
+            if function is not None and function in generators and not _is_used_up(node, effects, owners):
+                lasting.add(function)
+        elif isinstance(node, ast.Attribute) and not _is_used_up(node, effects, owners):
+            lasting |= {f for f in generators if f.name == node.attr}
+    effects.generators = {f for f in lasting if not f.decorator_list}
+    effects.graph_functions |= effects.generators
+    for spot in owners.yields:
+        if owners.runner(spot) in effects.graph_functions:
+            effects.suspending |= owners.chain(spot)
+
+
+def _is_used_up(callee: ast.expr, effects: Effects, owners: _Owners) -> bool:
+    """Whether what a generator function's name stands in runs the generator to its end at once."""
+    call = owners.parents.get(callee)
+    if not isinstance(call, ast.Call) or call.func is not callee:
+        return False
+    user = owners.parents.get(call)
+    match user:
+        case ast.Call(func=ast.Name(id=name)):
+            return name in _CONSUMERS and call in user.args
+        case ast.Call(func=ast.Attribute(attr="join" | "extend" | "update")):
+            return call in user.args
+        case ast.For():
+            return user.iter is call and not effects.suspends(user)
+        case ast.comprehension():
+            comprehension = owners.parents.get(user)
+            return not isinstance(comprehension, ast.GeneratorExp) and comprehension not in effects.suspending
+        case ast.YieldFrom():
+            return owners.runner(user) is owners.runner(call) and not effects.suspends(user)
+        case _:
+            return False
+
+
 def _report_callbacks(facts: Facts, effects: Effects, owners: _Owners, reporter: Reporter) -> None:
     for node in owners.lambdas:
         if effects.suspends(node.body):
@@ -161,4 +218,5 @@ def _report_callbacks(facts: Facts, effects: Effects, owners: _Owners, reporter:
 def _effectful_name(function: FunctionValue, effects: Effects) -> str | None:
     """The name of a synchronous function that holds steps; None for any other."""
     node = function.node
-    return node.name if isinstance(node, ast.FunctionDef) and node in effects.graph_functions else None
+    holds_steps = node in effects.graph_functions and node not in effects.generators
+    return node.name if isinstance(node, ast.FunctionDef) and holds_steps else None

@@ -29,7 +29,7 @@ from weft_compiler.flow_paths import (
     wrapped,
 )
 from weft_compiler.module_members import asyncio_name
-from weft_compiler.resolve import FunctionNode, Names, Scope, parameters
+from weft_compiler.resolve import FunctionNode, Names, Scope, is_generator, parameters
 
 #: asyncio's functions that take an awaitable as their first argument and see to it.
 _CONSUMERS = frozenset({"create_task", "ensure_future", "wait_for", "shield", "run", "run_coroutine_threadsafe"})
@@ -123,7 +123,7 @@ class CallFlows(ABC):
 
     def _result_of(self, node: ast.Call, callee: FunctionValue) -> Flow:
         if isinstance(callee.node, ast.AsyncFunctionDef):
-            return frozenset({(self._site(node, callee), "")})
+            return NOTHING if is_generator(callee.node) else frozenset({(self._site(node, callee), "")})
         return frozenset(self.returns[callee.node])
 
     def _bind(

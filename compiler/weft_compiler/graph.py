@@ -26,6 +26,7 @@ Execution of each kind, where `|` is the order of time:
     Loop       for/while: [iterable or head block + test] (body)*, then else; async for: | next | (body)*
     Attempt    body | handlers | else | finally
     With       [manager] | enter | body | exit
+    Yield      [value] | gives it, goes on when asked again | target :=
     Return, Raise, Break, Continue
 """
 
@@ -203,6 +204,15 @@ class With(_Node):
     body: Block
 
 
+class Yield(_Node):
+    """`yield`; with `delegate` it is `yield from`. `target` gets what is sent, or what the delegate returns."""
+
+    kind: Literal["yield"] = "yield"
+    value: Code | None
+    target: str | None = None
+    delegate: bool = False
+
+
 class Return(_Node):
     kind: Literal["return"] = "return"
     value: Code | None
@@ -238,6 +248,7 @@ Node = Annotated[
     | Loop
     | Attempt
     | With
+    | Yield
     | Return
     | Raise
     | Break
@@ -251,7 +262,8 @@ class Block(_Frozen):
 
 
 class Function(_Frozen):
-    """A function of the orchestration that the machine runs: asynchronous, or effectful though synchronous.
+    """A function of the orchestration that the machine runs: asynchronous, effectful though synchronous, or a generator
+    that has to live across a step.
 
     `name` is the key in `Graph.functions`: the qualified name, with `#n` after it where it is not unique. `signature` is
     the parameter list as source text. `locals` are fast variables (temporaries, `__weft_…`, are not listed), `cells` are captured by
@@ -263,6 +275,7 @@ class Function(_Frozen):
     signature: str = ""
     parameters: tuple[str, ...] = ()
     is_async: bool
+    is_generator: bool = False
     locals: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
     frees: tuple[str, ...] = ()

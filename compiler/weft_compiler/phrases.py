@@ -26,6 +26,7 @@ from weft_compiler.graph import (
     Sleep,
     Spawn,
     With,
+    Yield,
 )
 
 _Waiting = Call | Invoke | Parallel | Map | Join | Scope | Sleep
@@ -56,6 +57,10 @@ def describe(node: Node) -> str:
         case With():
             target = f" as {show(node.target)}" if node.target is not None else ""
             return f"{'async ' if node.is_async else ''}with {show(node.manager.text)}{target}"
+        case Yield():
+            words = "yield from" if node.delegate else "yield"
+            text = f"{words} {show(node.value.text)}" if node.value else words
+            return f"{text} -> {show(node.target)}" if node.target is not None else text
         case Return():
             return f"return {show(node.value.text)}" if node.value else "return"
         case Raise():

@@ -301,6 +301,18 @@ class _Builder(ast.NodeVisitor):
         self.generic_visit(node)
 
 
+def is_generator(function: FunctionNode) -> bool:
+    """Whether a `yield` of its own makes the function a generator."""
+    pending: list[ast.AST] = list(function.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Yield, ast.YieldFrom)):
+            return True
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            pending += ast.iter_child_nodes(node)
+    return False
+
+
 def walk_scoped(names: Names, node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
     """All nodes of a tree with the scope that evaluates each, parents first. `scope` is the one around `node`."""
     stack: list[tuple[ast.AST, Scope]] = [(node, scope)]

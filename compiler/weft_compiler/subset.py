@@ -8,7 +8,7 @@ and whether that can be lowered, is decided by the phases after this one. Names 
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -129,8 +129,6 @@ JUDGED: Final = (
     *((ast.type_param,) if hasattr(ast, "type_param") else ()),
 )
 
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-
 
 def check_subset(source: Source, reporter: Reporter, *, tools: Collection[str] = ()) -> None:
     """Reports every construct, name and import that no orchestration may use.
@@ -147,8 +145,6 @@ def _check_construct(node: ast.AST, reporter: Reporter) -> None:
     verdict = VERDICTS[type(node).__name__]
     if isinstance(verdict, Refused):
         reporter.report(verdict.code, node, name=_alias_name(node))
-    elif isinstance(node, ast.AsyncFunctionDef) and (spot := _own_yield(node)) is not None:
-        reporter.report("async-generator", spot)
     elif isinstance(node, ast.ClassDef):
         _check_class(node, reporter)
 
@@ -164,18 +160,3 @@ def _check_class(node: ast.ClassDef, reporter: Reporter) -> None:
     for keyword in node.keywords:
         if keyword.arg != "total":
             reporter.report("metaclass", keyword)
-
-
-def _own_yield(function: ast.AsyncFunctionDef) -> ast.AST | None:
-    """The first `yield` that makes the function itself a generator."""
-    return next((node for node in _own_nodes(function) if isinstance(node, ast.Yield)), None)
-
-
-def _own_nodes(function: ast.AsyncFunctionDef) -> Iterator[ast.AST]:
-    """The nodes of the function's body in the order of the source, without those of scopes within it."""
-    pending: list[ast.AST] = list(reversed(function.body))
-    while pending:
-        node = pending.pop()
-        yield node
-        if not isinstance(node, _SCOPES):
-            pending.extend(reversed(list(ast.iter_child_nodes(node))))

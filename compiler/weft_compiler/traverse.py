@@ -31,6 +31,7 @@ from weft_compiler.graph import (
     Sleep,
     Spawn,
     With,
+    Yield,
 )
 
 Form = Literal["expression", "statements"]
@@ -49,7 +50,7 @@ def blocks_of(node: Node) -> list[Block]:
             return [node.body]
         case Compute() | Spawn() | Call() | Invoke() | Parallel() | Map() | Join() | Scope() | Sleep():
             return []
-        case Return() | Raise() | Break() | Continue():
+        case Return() | Raise() | Break() | Continue() | Yield():
             return []
         case _:
             assert_never(node)
@@ -70,7 +71,7 @@ def codes_of(node: Node) -> list[tuple[Code, Form]]:
             return _expressions(*(handler.types for handler in node.handlers))
         case With():
             return [(node.manager, "expression")]
-        case Return():
+        case Return() | Yield():
             return _expressions(node.value)
         case Raise():
             return _expressions(node.value, node.cause)
@@ -83,7 +84,7 @@ def codes_of(node: Node) -> list[tuple[Code, Form]]:
 def targets_of(node: Node) -> list[str]:
     """The variables that the node assigns itself, other than by its code."""
     match node:
-        case Call() | Invoke() | Parallel() | Map() | Join() | Scope() | Sleep() | Loop() | With():
+        case Call() | Invoke() | Parallel() | Map() | Join() | Scope() | Sleep() | Loop() | With() | Yield():
             return [node.target] if node.target is not None else []
         case Attempt():
             return [handler.name for handler in node.handlers if handler.name is not None]

@@ -7,6 +7,7 @@ from weft_workflows.machine import (
     cursors,
     frames,
     futures,
+    generators,
     graph_frame,
     groups,
     locks,
@@ -23,7 +24,7 @@ from tests.machine.running import start
 
 #: A digest of all kinds for each version. When the test fails: raise `CHECKPOINT_VERSION`, unless no checkpoint of
 #: that version was ever written by a release, and put the new digest here.
-FINGERPRINTS = {1: "f1174cd7c851afdc9bf733db079810c7f245b8f5d3a4d133bc2177d7a2ed5505"}
+FINGERPRINTS = {1: "3bb10f563fe09360407e14087beb69a9e36d38e6f753b66080e95dd7d2f89fe1"}
 
 
 def test_kinds_change_with_the_version() -> None:
@@ -35,7 +36,7 @@ def test_every_attribute_of_a_run_is_known() -> None:
     machine, _ = start("await step()")
     program = machine._program
     assert sorted(vars(machine)) == ["_ending", "_main", "_over", "_plan_json", "_program"]
-    made_anew = ["asyncio", "context", "meter", "trace", "unit"]
+    made_anew = ["asyncio", "context", "inline", "meter", "trace", "unit"]
     assert sorted(vars(program)) == sorted([*made_anew, "loop", "namespace", "random", "seed"])
     state = ["now", "ready", "steps", "task_count", "tasks", "timer_count", "timers"]
     assert sorted(vars(program.loop)) == sorted([*state, "commands", "current", "drive"])
@@ -44,11 +45,36 @@ def test_every_attribute_of_a_run_is_known() -> None:
 
 def test_every_class_of_the_machine_has_a_kind() -> None:
     """A new frame, future or callback is state of a run: it needs a kind (`codec_objects`), or stands here."""
-    without = {"Frame", "Immediate", "BlockCursor", "LoopCursor", "AttemptCursor", "WithCursor", "SteppedFrame", "_Held"}
+    without = {
+        "Frame",
+        "Immediate",
+        "BlockCursor",
+        "LoopCursor",
+        "AttemptCursor",
+        "WithCursor",
+        "DelegateCursor",
+        "SteppedFrame",
+        "_Held",
+        "_Suspended",
+    }
     classes = {
         kind
-        for module in (aio, cursors, frames, futures, graph_frame, groups, locks, queues, stepped, values, waiting, waits)
+        for module in (
+            aio,
+            cursors,
+            frames,
+            futures,
+            generators,
+            graph_frame,
+            groups,
+            locks,
+            queues,
+            stepped,
+            values,
+            waiting,
+            waits,
+        )
         for kind in vars(module).values()
         if isinstance(kind, type) and kind.__module__ == module.__name__ and "__slots__" in kind.__dict__
     }
-    assert {kind.__name__ for kind in classes if not has_kind(kind)} == without | {"Outcome"}
+    assert {kind.__name__ for kind in classes if not has_kind(kind)} == without | {"Given", "Outcome", "Resumption"}

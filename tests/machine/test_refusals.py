@@ -25,11 +25,11 @@ REFUSED = {
         f"`rows` {GENERATOR}",
     ),
     "a loop's iterator": (
-        "def gen():\n    yield 1\nfor x in gen():\n    await step(x)",
+        "for x in (y for y in [1]):\n    await step(x)",
         "the run " + GENERATOR,
     ),
     "an iterator inside an iterator": (
-        "def gen():\n    yield 1\nfor i, (x, y) in enumerate(zip(gen(), [1])):\n    await step(x)",
+        "for i, (x, y) in enumerate(zip((z for z in [1]), [1])):\n    await step(x)",
         "the run " + GENERATOR,
     ),
     "while it sleeps": ("import asyncio\nrows = (x for x in [1])\nawait asyncio.sleep(1)", f"`rows` {GENERATOR}"),

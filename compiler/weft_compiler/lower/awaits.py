@@ -23,6 +23,9 @@ def emit_into(b: Builder, node: ast.expr, target: str | None) -> bool:
     if isinstance(node, ast.Await):
         _emit_await(b, node, target)
         return True
+    if isinstance(node, (ast.Yield, ast.YieldFrom)):
+        _emit_yield(b, node, target)
+        return True
     if is_waiting_call(b, node):
         assert isinstance(node, ast.Call)
         _emit_waiting_call(b, node, target)
@@ -30,7 +33,7 @@ def emit_into(b: Builder, node: ast.expr, target: str | None) -> bool:
     return False
 
 
-def lower_await(b: Builder, node: ast.Await) -> ast.expr:
+def lower_await(b: Builder, node: ast.Await | ast.Yield | ast.YieldFrom) -> ast.expr:
     return _into_temporary(b, node)
 
 
@@ -58,6 +61,14 @@ def _emit_await(b: Builder, node: ast.Await, target: str | None) -> None:
         b.emit(_call_node(b, node, awaited, value, target))
     else:
         b.emit(_asyncio_node(b, node, awaited, member, value, target))
+
+
+def _emit_yield(b: Builder, node: ast.Yield | ast.YieldFrom, target: str | None) -> None:
+    value = None if node.value is None else expressions.lower_expression(b, node.value)
+    b.flush()
+    where = b.place("yield", [node], [] if value is None else [value], target)
+    code = None if value is None else b.expression(value)
+    b.emit(graph.Yield(value=code, target=target, delegate=isinstance(node, ast.YieldFrom), **where))
 
 
 def _emit_waiting_call(b: Builder, node: ast.Call, target: str | None) -> None:

@@ -24,7 +24,7 @@ def lower_expression(b: Builder, node: ast.expr) -> ast.expr:
     if not b.unit.effects.suspends(node):
         return node
     match node:
-        case ast.Await():
+        case ast.Await() | ast.Yield() | ast.YieldFrom():
             return awaits.lower_await(b, node)
         case ast.Call() if awaits.is_waiting_call(b, node):
             return awaits.lower_waiting_call(b, node)

@@ -9,7 +9,7 @@ from weft_compiler import graph
 from weft_compiler.diagnostics import span_of
 from weft_compiler.lower.builder import Builder, Unit
 from weft_compiler.lower.statements import lower_body
-from weft_compiler.resolve import FunctionNode, parameters
+from weft_compiler.resolve import FunctionNode, is_generator, parameters
 
 MODULE = "<module>"
 
@@ -61,6 +61,7 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
         signature=ast.unparse(node.args),
         parameters=tuple(p.arg for p in parameters(node.args)),
         is_async=isinstance(node, ast.AsyncFunctionDef),
+        is_generator=node in unit.effects.generators,
         locals=tuple(sorted(b.locals)),
         cells=tuple(sorted(b.cells)),
         frees=tuple(sorted(scope.frees | (scope.declared_nonlocal & set(scope.bindings)))),
@@ -74,11 +75,19 @@ def _check_function(unit: Unit, node: FunctionNode) -> None:
     """Refuses what the machine cannot run: generators that hold steps, and decorators that would call them."""
     if isinstance(node, ast.FunctionDef) and node.decorator_list:
         unit.reporter.report("effectful-decorator", node, name=ast.unparse(node.decorator_list[0]))
-    for inner in ast.walk(node):
-        if isinstance(inner, (ast.Yield, ast.YieldFrom)) and _runs_in(inner, node):
-            code = "async-generator" if isinstance(node, ast.AsyncFunctionDef) else "effectful-generator"
-            unit.reporter.report(code, inner)
-            return
+    if not is_generator(node):
+        return
+    if isinstance(node, ast.AsyncFunctionDef):
+        if node.decorator_list:
+            unit.reporter.report("async-generator", node, name=ast.unparse(node.decorator_list[0]))
+    elif node not in unit.effects.generators or _holds_steps(unit, node):
+        unit.reporter.report("effectful-generator", node)
+
+
+def _holds_steps(unit: Unit, function: FunctionNode) -> bool:
+    """Whether a generator's own code waits, other than by its yields."""
+    waiting = {*unit.effects.implicit, *unit.effects.inline, *unit.effects.runs}
+    return any(call in waiting and _runs_in(call, function) for call in ast.walk(function))
 
 
 def _runs_in(inner: ast.AST, function: FunctionNode) -> bool:

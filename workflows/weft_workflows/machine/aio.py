@@ -129,4 +129,6 @@ class AsyncioModule:
         return isinstance(obj, futures.Future)
 
     def iscoroutinefunction(self, func: Any) -> bool:
-        return isinstance(func, ToolFunction) or (isinstance(func, MachineFunction) and func.loaded.is_async)
+        return isinstance(func, ToolFunction) or (
+            isinstance(func, MachineFunction) and func.loaded.is_async and not func.loaded.function.is_generator
+        )

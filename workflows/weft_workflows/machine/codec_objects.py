@@ -11,10 +11,17 @@ from typing import Any
 
 from weft_compiler import graph
 
-from weft_workflows.machine import futures, groups, locks, queues, stepped, waiting, waits
+from weft_workflows.machine import futures, generators, groups, locks, queues, stepped, waiting, waits
 from weft_workflows.machine.codec import Kind, Taken
 from weft_workflows.machine.codec_names import UNSET, Surroundings
-from weft_workflows.machine.cursors import AttemptCursor, BlockCursor, Cursor, LoopCursor, WithCursor
+from weft_workflows.machine.cursors import (
+    AttemptCursor,
+    BlockCursor,
+    Cursor,
+    DelegateCursor,
+    LoopCursor,
+    WithCursor,
+)
 from weft_workflows.machine.graph_frame import GraphFrame
 from weft_workflows.machine.tracing import TracePoint
 from weft_workflows.machine.values import Coroutine
@@ -76,6 +83,8 @@ def _row(cursor: Cursor) -> tuple[Any, ...]:
             return ("attempt", cursor.node.id, cursor.phase, cursor.handler, cursor.error, cursor.pending)
         case WithCursor():
             return ("with", cursor.node.id, cursor.manager, cursor.phase, cursor.pending)
+        case DelegateCursor():
+            return ("delegate", cursor.node.id, cursor.iterator, cursor.phase)
 
 
 def _make_frame(run: Surroundings, key: str) -> GraphFrame:
@@ -100,6 +109,11 @@ def _cursor(frame: GraphFrame, what: str, node_id: str, *state: Any) -> Cursor:
         loop = LoopCursor(node, state[0])
         loop.count, loop.phase = state[1:]
         return loop
+    if what == "delegate":
+        assert isinstance(node, graph.Yield)
+        delegate = DelegateCursor(node, state[0])
+        delegate.phase = state[1]
+        return delegate
     if what == "with":
         assert isinstance(node, graph.With)
         region = WithCursor(node, state[0])
@@ -168,6 +182,9 @@ _BY_SLOTS: tuple[type, ...] = (
     waits.WaitForFrame,
     waits.RunFrame,
     waits.Deadline,
+    generators.AskGenerator,
+    generators.AsyncGenerator,
+    generators.Generator,
     groups.LeaveTaskGroup,
     groups.TaskGroup,
     groups.Timeout,

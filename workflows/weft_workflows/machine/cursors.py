@@ -236,7 +236,7 @@ class WithCursor:
 
     def _call(self, frame: GraphFrame, method: Any, *args: Any) -> Outcome | Completion | None:
         """Calls a method of the manager; one that waits, or holds steps, suspends the frame."""
-        if isinstance(method, MachineFunction) and not method.loaded.is_async:
+        if isinstance(method, MachineFunction) and method.loaded.holds_steps:
             made: Any = frame.call(method.start, (self.manager, *args), {})
         else:
             made = frame.call(method, self.manager, *args)
@@ -275,7 +275,48 @@ class WithCursor:
         return self._call(frame, self._method("exit"), *details)
 
 
-Cursor = BlockCursor | LoopCursor | AttemptCursor | WithCursor
+class DelegateCursor:
+    """A `yield from`: hands on what is sent and thrown to another iterator. `phase` is `asking` or `suspended`."""
+
+    __slots__ = ("iterator", "node", "phase")
+
+    def __init__(self, node: graph.Yield, iterator: Any) -> None:
+        self.node = node
+        self.iterator = iterator
+        self.phase = "asking"
+
+    def block_ended(self, frame: GraphFrame) -> Outcome | None:
+        """Begins the delegation."""
+        return self._ask(frame, next, self.iterator)
+
+    def resumed(self, frame: GraphFrame, value: Any) -> Outcome | None:
+        if value is None:
+            return self._ask(frame, next, self.iterator)
+        return self._ask(frame, self.iterator.send, value)
+
+    def take(self, frame: GraphFrame, completion: Completion) -> Outcome | Completion | None:
+        """An error thrown into the generator goes to the iterator, if it takes errors."""
+        throw = getattr(self.iterator, "throw", None)
+        if self.phase != "suspended" or completion[0] != "raise" or throw is None:
+            frame.cursors.pop()
+            return completion
+        return self._ask(frame, throw, completion[1])
+
+    def _ask(self, frame: GraphFrame, function: Callable[..., Any], *args: Any) -> Outcome | None:
+        self.phase = "asking"
+        try:
+            item = frame.call(function, *args)
+        except StopIteration as stopped:
+            frame.cursors.pop()
+            if self.node.target is not None:
+                frame.store(self.node.target, stopped.value)
+            return None
+        self.phase = "suspended"
+        frame.awaiting = self.node
+        return Outcome("give", item)
+
+
+Cursor = BlockCursor | LoopCursor | AttemptCursor | WithCursor | DelegateCursor
 
 
 def special_method(value: Any, name: str) -> Callable[..., Any] | None:

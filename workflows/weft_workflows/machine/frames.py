@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 class Outcome(NamedTuple):
     """What a frame wants: `wait` for the awaitable `value`, `yield` to the queue, or `done` with the result `value`."""
 
-    kind: Literal["wait", "yield", "done"]
+    kind: Literal["wait", "yield", "give", "done"]
     value: Any = None
+
+
+class Given(NamedTuple):
+    """What a frame is resumed with when the generator that it asked gave an element."""
+
+    value: Any
 
 
 class Frame:
@@ -41,6 +47,14 @@ class Frame:
     def line(self) -> int:
         """The source line where the frame stands; 0 if it has none."""
         return 0
+
+
+class Resumption(NamedTuple):
+    """An awaitable that puts a suspended frame back on the stack, with a value to send or an error to throw."""
+
+    frame: Frame
+    value: Any
+    error: BaseException | None
 
 
 def drive(program: Program, task: Task, finished: Future | None, error: BaseException | None) -> None:
@@ -64,6 +78,12 @@ def drive(program: Program, task: Task, finished: Future | None, error: BaseExce
         if outcome.kind == "done":
             frames.pop()
             value = outcome.value
+        elif outcome.kind == "give":
+            frames.pop()
+            value = Given(outcome.value)
+        elif isinstance(outcome.value, Resumption):
+            frames.append(outcome.value.frame)
+            value, error = outcome.value.value, outcome.value.error
         elif outcome.kind == "yield":
             task.yield_once()
             return

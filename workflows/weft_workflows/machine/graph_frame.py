@@ -23,6 +23,7 @@ from weft_workflows.machine.cursors import (
     BlockCursor,
     Completion,
     Cursor,
+    DelegateCursor,
     LoopCursor,
     WithCursor,
     special_method,
@@ -99,7 +100,7 @@ class GraphFrame(Frame):
 
     # -- running -----------------------------------------------------------------------------------------------------
 
-    def resume(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+    def resume(self, program: Program, task: Task | None, value: Any, error: BaseException | None) -> Outcome:
         result: Outcome | Completion | None = None
         node, self.awaiting = self.awaiting, None
         if error is not None:
@@ -122,8 +123,8 @@ class GraphFrame(Frame):
 
     def _take_value(self, node: graph.Node, value: Any) -> Outcome | Completion | None:
         """What a node waited for has come."""
-        cursor = self.cursors[-1]
-        if isinstance(cursor, LoopCursor | WithCursor) and cursor.node is node:
+        cursor = self.cursors[-1] if self.cursors else None
+        if isinstance(cursor, LoopCursor | WithCursor | DelegateCursor) and cursor.node is node:
             return cursor.resumed(self, value)
         target: str | None = getattr(node, "target", None)
         if target is not None:
@@ -298,6 +299,16 @@ def _with(frame: GraphFrame, node: graph.With) -> Outcome | Completion | None:
     return cursor.enter(frame)
 
 
+def _yield(frame: GraphFrame, node: graph.Yield) -> Outcome | None:
+    value = None if node.value is None else frame.run(frame.loaded.native(node, "value", node.value, "value"))
+    if node.delegate:
+        iterator = value if hasattr(type(value), "send") else iterate(value)
+        frame.cursors.append(DelegateCursor(node, iterator))
+        return None
+    frame.awaiting = node
+    return Outcome("give", value)
+
+
 def _attempt(frame: GraphFrame, node: graph.Attempt) -> None:
     frame.cursors.append(AttemptCursor(node))
     frame.push_block(node, "body", node.body)
@@ -336,6 +347,7 @@ _EXECUTE: dict[type, Callable[[GraphFrame, Any], Outcome | Completion | None]] =
     graph.Loop: _loop,
     graph.Attempt: _attempt,
     graph.With: _with,
+    graph.Yield: _yield,
     graph.Return: _return,
     graph.Raise: _raise,
     graph.Break: _break,

@@ -39,6 +39,8 @@ class Program:
         self.meter = Meter(unit.plan.limits)
         self.random = random.Random(seed)
         self.loop = Loop(self._drive)
+        #: Frames of generators that run inside native code, the innermost last; empty between events.
+        self.inline: list[GraphFrame] = []
         self.asyncio = AsyncioModule(self)
         self.namespace = self._make_namespace()
 
@@ -84,7 +86,7 @@ class Program:
         function, arguments = callee, args
         if isinstance(callee, types.MethodType) and isinstance(callee.__func__, MachineFunction):
             function, arguments = callee.__func__, (callee.__self__, *args)
-        if isinstance(function, MachineFunction) and not function.loaded.is_async:
+        if isinstance(function, MachineFunction) and function.loaded.holds_steps:
             return function.start(arguments, kwargs)
         return Immediate(callee(*args, **kwargs))
 
@@ -107,9 +109,8 @@ class Program:
     def handled(self) -> BaseException | None:
         """The exception that the running strand handles at the moment, if any."""
         task = self.loop.current
-        if task is None:
-            return None
-        for frame in reversed(task.frames):
+        stack = [] if task is None else task.frames
+        for frame in [*reversed(self.inline), *reversed(stack)] if self.inline else reversed(stack):
             if isinstance(frame, GraphFrame) and (error := frame.handled()) is not None:
                 return error
         return None

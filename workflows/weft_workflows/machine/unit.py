@@ -27,6 +27,8 @@ class LoadedFunction:
         self.qualname = function.qualname
         self.short_name = function.qualname.rpartition(".")[2]
         self.is_async = function.is_async
+        #: A plain function that the machine has to run because it holds steps.
+        self.holds_steps = not function.is_async and not function.is_generator
         self.is_module = function.name == "<module>"
         self.locals = frozenset(function.locals)
         self.cells = frozenset(function.cells)

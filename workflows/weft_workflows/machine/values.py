@@ -108,7 +108,9 @@ class MachineFunction:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Coroutine:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.loaded.function.is_generator:
+            return self._generator(args, kwargs)
         if not self.loaded.is_async:
             raise EffectfulCall(
                 f"{self.loaded.qualname}() holds steps and cannot be called from inside Python; call it by its name"
@@ -117,10 +119,19 @@ class MachineFunction:
 
     def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine:
         """The call as a coroutine. Raises TypeError where the arguments do not fit."""
+        return Coroutine(self.loaded.short_name, self._frame(args, kwargs))
+
+    def _generator(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        from weft_workflows.machine.generators import AsyncGenerator, Generator
+
+        kind = AsyncGenerator if self.loaded.is_async else Generator
+        return kind(self.loaded.qualname, self._frame(args, kwargs))
+
+    def _frame(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         from weft_workflows.machine.graph_frame import GraphFrame
 
         bound = self.binder(*args, **kwargs)
-        return Coroutine(self.loaded.short_name, GraphFrame.of_call(self.program, self.loaded, self.binder, bound))
+        return GraphFrame.of_call(self.program, self.loaded, self.binder, bound)
 
 
 def _binder(spec: ToolSpec) -> Callable[..., dict[str, Any]]:
