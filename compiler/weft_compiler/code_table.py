@@ -222,8 +222,9 @@ _EFFECTS: dict[str, Entry] = {
         "help": "collect the items in a list: `[await f(x) for x in xs]`",
     },
     "effectful-match": {
-        "message": "a `match` statement cannot hold a step",
-        "help": "find the case in `match`, then run the steps with `if`/`elif` on what it found",
+        "message": "the guard of a case cannot hold a step",
+        "notes": ("patterns and guards are tried one after another inside Python, where a run cannot stop",),
+        "help": "put the step before the `match`, or into the case's body",
     },
     "effectful-except-star": {
         "message": "`except*` cannot be used around steps",

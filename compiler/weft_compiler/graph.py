@@ -267,7 +267,8 @@ class Function(_Frozen):
 
     `name` is the key in `Graph.functions`: the qualified name, with `#n` after it where it is not unique. `signature` is
     the parameter list as source text. `locals` are fast variables (temporaries, `__weft_…`, are not listed), `cells` are captured by
-    inner functions, `frees` come from enclosing functions; all other names are global or builtin.
+    inner functions, `frees` come from enclosing functions; all other names are global or builtin. A method that speaks of
+    its class (`super()`, `__class__`) has it in `__weft_class`.
     """
 
     name: str
@@ -276,6 +277,7 @@ class Function(_Frozen):
     parameters: tuple[str, ...] = ()
     is_async: bool
     is_generator: bool = False
+    uses_class: bool = False
     locals: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
     frees: tuple[str, ...] = ()

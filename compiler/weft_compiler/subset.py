@@ -46,7 +46,7 @@ VERDICTS: Final[dict[str, Verdict]] = {
     "If": "lowered",
     "With": "lowered",
     "AsyncWith": "lowered",
-    "Match": "pure",
+    "Match": "lowered",
     "Raise": "lowered",
     "Try": "lowered",
     "TryStar": "pure",

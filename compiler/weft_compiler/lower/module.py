@@ -7,11 +7,13 @@ import builtins
 
 from weft_compiler import graph
 from weft_compiler.diagnostics import span_of
-from weft_compiler.lower.builder import Builder, Unit
+from weft_compiler.lower.builder import Builder, Unit, located
 from weft_compiler.lower.statements import lower_body
 from weft_compiler.resolve import FunctionNode, is_generator, parameters
 
 MODULE = "<module>"
+#: What a method's class is called in its code.
+CLASS = "__weft_class"
 
 
 def lower_module(unit: Unit, tree: ast.Module) -> dict[str, graph.Function]:
@@ -53,6 +55,8 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
     scope = unit.names.scopes[node]
     _check_function(unit, node)
     b = Builder(unit, scope)
+    in_class = scope.parent is not None and scope.parent.kind == "class"
+    uses_class = in_class and _name_class(node)
     with b.block() as nodes:
         lower_body(b, node.body[1:] if ast.get_docstring(node) is not None else node.body)
     return graph.Function(
@@ -61,6 +65,7 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
         signature=ast.unparse(node.args),
         parameters=tuple(p.arg for p in parameters(node.args)),
         is_async=isinstance(node, ast.AsyncFunctionDef),
+        uses_class=uses_class,
         is_generator=node in unit.effects.generators,
         locals=tuple(sorted(b.locals)),
         cells=tuple(sorted(b.cells)),
@@ -69,6 +74,22 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
         span=span_of(node, unit.source),
         body=graph.Block(nodes=tuple(nodes)),
     )
+
+
+def _name_class(method: FunctionNode) -> bool:
+    """Spells out `super()` and `__class__` in a method, which is run outside of its class; True if there was any."""
+    positional = [*method.args.posonlyargs, *method.args.args]
+    found = False
+    for node in ast.walk(method):
+        match node:
+            case ast.Call(func=ast.Name(id="super"), args=[], keywords=[]) if positional:
+                first = ast.Name(positional[0].arg, ast.Load())
+                node.args = [located(ast.Name(CLASS, ast.Load()), node), located(first, node)]
+                found = True
+            case ast.Name(id="__class__"):
+                node.id = CLASS
+                found = True
+    return found
 
 
 def _check_function(unit: Unit, node: FunctionNode) -> None:

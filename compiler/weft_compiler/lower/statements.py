@@ -36,6 +36,8 @@ def lower_statement(b: Builder, node: ast.stmt) -> None:
             _lower_raise(b, node)
         case ast.If() if b.unit.effects.suspends(node) or exits_of([node]):
             _lower_if(b, node)
+        case ast.Match() if exits_of([node]):
+            _lower_match(b, node)
         case _ if not b.unit.effects.suspends(node):
             b.pend(node)
         case _:
@@ -217,12 +219,40 @@ def _lower_definition(b: Builder, node: ast.FunctionDef | ast.AsyncFunctionDef |
 
 
 def _lower_match(b: Builder, node: ast.Match) -> None:
-    inside = [part for case in node.cases for part in [*case.body, case.guard] if part is not None]
-    if any(b.unit.effects.suspends(part) for part in inside):
+    """The subject is matched natively; which case it was decides what runs, if a case holds a step."""
+    if any(case.guard is not None and b.unit.effects.suspends(case.guard) for case in node.cases):
         b.unit.reporter.report("effectful-match", node)
         return
     subject = expressions.lower_expression(b, node.subject)
-    b.pend(ast.copy_location(ast.Match(subject, node.cases), node))
+    bodies = [case.body for case in node.cases]
+    if not any(b.unit.effects.suspends(s) or exits_of([s]) for body in bodies for s in body):
+        b.pend(ast.copy_location(ast.Match(subject, node.cases), node))
+        return
+    chosen = b.temporary("v")
+    b.pend(located(ast.Assign([ast.Name(chosen, ast.Store())], ast.Constant(None)), node))
+    cases = [
+        ast.match_case(case.pattern, case.guard, [_choose(chosen, index, case.body[0])])
+        for index, case in enumerate(node.cases)
+    ]
+    b.pend(ast.copy_location(ast.Match(subject, cases), node))
+    _emit_cases(b, node, chosen, bodies, 0)
+
+
+def _choose(name: str, index: int, at: ast.AST) -> ast.stmt:
+    chosen: ast.stmt = located(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(index)), at)
+    return chosen
+
+
+def _emit_cases(b: Builder, node: ast.Match, chosen: str, bodies: list[list[ast.stmt]], index: int) -> None:
+    if index == len(bodies):
+        return
+    compared = ast.Compare(ast.Name(chosen, ast.Load()), [ast.Eq()], [ast.Constant(index)])
+    test = located(compared, bodies[index][0])
+    with b.block() as then:
+        lower_body(b, bodies[index])
+    with b.block() as orelse:
+        _emit_cases(b, node, chosen, bodies, index + 1)
+    expressions.emit_branch(b, test, bodies[index][0], then, orelse)
 
 
 # -- regions -----------------------------------------------------------------------------------------------------------

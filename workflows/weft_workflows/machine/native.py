@@ -165,6 +165,9 @@ def _is_stub(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 def _as_binder(node: ast.FunctionDef | ast.AsyncFunctionDef, function: Function) -> ast.stmt:
     names = [ast.Constant(name) for name in function.parameters]
     values = [ast.Name(name, ast.Load()) for name in function.parameters]
+    if function.uses_class:
+        names.append(ast.Constant("__weft_class"))
+        values.append(ast.Name("__class__", ast.Load()))
     bound = ast.Return(ast.Dict(list(names), list(values)))
     captured = ast.Expr(ast.Tuple([ast.Name(name, ast.Load()) for name in function.frees], ast.Load()))
     make = ast.Call(ast.Name(MAKE_FUNCTION, ast.Load()), [ast.Constant(function.name)], [])
