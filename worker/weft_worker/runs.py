@@ -82,7 +82,9 @@ async def start_run(
             f" `weft resume {run_id}`, or choose another --run-id"
         ) from None
     except RPCError as error:
-        raise failed(f"the server refused the run: {error.message}", run_id=run_id) from None
+        too_large = "the inputs and the plan are too large together; store large inputs and pass their address: "
+        hint = too_large if "size exceeds limit" in error.message else ""
+        raise failed(f"{hint}the server refused the run: {error.message}", run_id=run_id) from None
 
 
 async def watch(connection: Connection, run_id: str, watcher: Watcher) -> Outcome:
