@@ -90,9 +90,7 @@ def answers(info: ServerInfo) -> bool:
     return True
 
 
-def test_two_holders_share_one_server_and_the_last_ends_it(
-    tmp_path: Path, hold: Callable[[], Holder]
-) -> None:
+def test_two_holders_share_one_server_and_the_last_ends_it(tmp_path: Path, hold: Callable[[], Holder]) -> None:
     first, second = hold(), hold()
     assert first.address() == second.address()
     info = running_server(tmp_path)
@@ -114,9 +112,7 @@ def test_a_killed_holder_leaves_no_lease(tmp_path: Path, hold: Callable[[], Hold
     await_truth(lambda: not alive(info.pid) and not alive(info.keeper))
 
 
-def test_a_killed_holder_does_not_take_the_server_from_the_others(
-    tmp_path: Path, hold: Callable[[], Holder]
-) -> None:
+def test_a_killed_holder_does_not_take_the_server_from_the_others(tmp_path: Path, hold: Callable[[], Holder]) -> None:
     first, second = hold(), hold()
     first.address()
     second.address()
@@ -166,9 +162,7 @@ def test_a_taken_port_is_replaced(tmp_path: Path) -> None:
         assert lease.wait().address != before.address
 
 
-def test_without_the_binary_the_message_names_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_binary_the_message_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(embedded.sysconfig, "get_path", lambda name: str(tmp_path))
     monkeypatch.setattr(embedded.sys, "executable", str(tmp_path / "python"))
