@@ -32,10 +32,8 @@ _MODULES: dict[str, str] = {
     "__future__": "annotations division print_function absolute_import unicode_literals generator_stop",
     "abc": "ABC abstractmethod abstractproperty",
     "asyncio": (
-        "gather create_task ensure_future TaskGroup wait_for timeout timeout_at sleep wait as_completed shield Semaphore "
-        "BoundedSemaphore Lock Event Condition Queue LifoQueue PriorityQueue QueueEmpty QueueFull to_thread run Task Future "
-        "CancelledError TimeoutError InvalidStateError FIRST_COMPLETED FIRST_EXCEPTION ALL_COMPLETED current_task all_tasks "
-        "iscoroutine iscoroutinefunction isfuture get_event_loop get_running_loop new_event_loop Runner Barrier"
+        "gather create_task ensure_future wait_for sleep run Task Future CancelledError TimeoutError InvalidStateError "
+        "FIRST_COMPLETED FIRST_EXCEPTION ALL_COMPLETED current_task all_tasks iscoroutine iscoroutinefunction isfuture"
     ),
     "base64": (
         "b64encode b64decode standard_b64encode standard_b64decode urlsafe_b64encode urlsafe_b64decode b32encode b32decode "

@@ -114,7 +114,7 @@ _SUBSET: dict[str, Entry] = {
     "async-with": {
         "message": "`async with` is not supported for this object",
         "notes": ("a run waits for steps; connections and sessions live inside tools",),
-        "help": "open and use the resource inside one tool, or write it as `try`/`finally` around the steps",
+        "help": "use `asyncio.wait_for` for `timeout` and `asyncio.gather` for a `TaskGroup`; open a resource inside one tool",
     },
 }
 
