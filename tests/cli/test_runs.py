@@ -108,9 +108,10 @@ def test_what_is_known_of_a_run_that_is_over(weft_served: Weft) -> None:
     await_truth(listed, "the run is not listed")
     resumed = weft_served("resume", "run-over", "--json")
     assert (resumed.code, resumed.json["result"]) == (0, "sent hi")
-    cancelled = weft_served("cancel", "run-over")
-    assert cancelled.code == 1
-    assert "is over" in cancelled.stderr
+    for command in (["cancel", "run-over"], ["retry", "run-over", "send"], ["fail", "run-over", "send"]):
+        late = weft_served(*command)
+        assert late.code == 1
+        assert late.stderr.startswith("error: the run run-over is over")
 
 
 @pytest.mark.parametrize("command", ["status", "result", "steps", "source", "graph", "cancel", "resume"])
