@@ -1,4 +1,4 @@
-"""Checks that every name means something, and that calls of tools fit their signatures."""
+"""Checks that every name and every member of a module means something, and that calls of tools fit their signatures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import difflib
 
 from weft_compiler.allowed_names import ALLOWED_BUILTINS, ALLOWED_MODULES
 from weft_compiler.diagnostics import Reporter
+from weft_compiler.module_members import check_member
 from weft_compiler.resolve import Names, Scope, walk_scoped
 from weft_compiler.signatures import bind_call
 from weft_compiler.source import Source
@@ -15,6 +16,9 @@ from weft_compiler.tool_spec import ToolSpec
 #: Names that every module has; the class of tools' errors is one of them.
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "ToolError"})
 _LISTED = 12
+_NEARLY_SPELT = 0.8
+#: Builtins that nobody calls.
+_CONSTANTS = {"Ellipsis", "False", "None", "NotImplemented", "True", "__debug__"}
 
 
 def check_names(
@@ -27,6 +31,8 @@ def check_names(
     for node, scope in walk_scoped(names, source.tree, names.module):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             called[node.func] = node
+        if isinstance(node, ast.Attribute):
+            check_member(node, names, scope, known, reporter)
         if not isinstance(node, ast.Name) or not names.is_global(scope, node.id):
             continue
         if isinstance(node.ctx, ast.Load) and node.id not in known:
@@ -54,7 +60,10 @@ def _report_unknown(
     own = _visible(scope, names)
     functions = [n for n in own if names.known_function(scope, n) is not None]
     available = sorted({*tools, *functions}) if is_called else sorted({*own, *tools})
-    close = difflib.get_close_matches(node.id, [*available, *sorted(ALLOWED_BUILTINS)], n=3)
+    # A builtin is meant where it is nearly spelt; what the orchestration has is proposed more freely.
+    close = difflib.get_close_matches(node.id, available, n=3)
+    builtins = sorted(set(ALLOWED_BUILTINS) - (_CONSTANTS if is_called else set()))
+    close += difflib.get_close_matches(node.id, builtins, n=1, cutoff=_NEARLY_SPELT)
     listed = ", ".join(f"`{n}`" for n in available[:_LISTED]) or "none"
     if len(available) > _LISTED:
         listed += f" and {len(available) - _LISTED} more"
@@ -63,7 +72,7 @@ def _report_unknown(
         node,
         name=node.id,
         available=listed,
-        proposal=_proposal(close, is_called),
+        proposal=_proposal(close, is_called, bool(tools)),
     )
 
 
@@ -76,7 +85,11 @@ def _visible(scope: Scope, names: Names) -> list[str]:
     return sorted(n for n in found if not n.startswith("__weft"))
 
 
-def _proposal(close: list[str], is_called: bool) -> str:
+def _proposal(close: list[str], is_called: bool, has_tools: bool) -> str:
     if close:
         return "did you mean " + " or ".join(f"`{n}`" for n in close) + "?"
-    return "define it here, or make it a tool" if is_called else "assign it before this line"
+    if not is_called:
+        return "assign it before this line"
+    return (
+        "define it here, or make it a tool" if has_tools else "no tools were given: name their file, or define it here"
+    )

@@ -1,10 +1,59 @@
-"""Which member of a module an expression means, through imports and aliases."""
+"""Which member of a module an expression means, through imports and aliases, and what to say where it is not available."""
 
 from __future__ import annotations
 
 import ast
+import difflib
+from collections.abc import Collection
 
+from weft_compiler.allowed_names import ALLOWED_MODULES
+from weft_compiler.diagnostics import Reporter
 from weft_compiler.resolve import Names, Scope
+
+#: What to write instead of names of asyncio that orchestrations do not have.
+_ASYNCIO_REMEDIES = {
+    "Barrier": "use `asyncio.gather`, or an `asyncio.Condition` with a counter",
+    "get_event_loop": "use `await`, or `asyncio.run(main())` at the top level",
+    "get_running_loop": "use `asyncio.create_task`, `asyncio.sleep` and `asyncio.gather`",
+    "open_connection": "let a tool talk to the network",
+}
+
+
+def check_member(node: ast.Attribute, names: Names, scope: Scope, known: Collection[str], reporter: Reporter) -> None:
+    """Reports `module.name` where the module lacks the name. `known` are the names that are not implicit modules."""
+    module = _module_meant(node.value, names, scope, known)
+    if module in ALLOWED_MODULES and not node.attr.startswith("_"):
+        check_available(node, module, node.attr, reporter)
+
+
+def check_available(node: ast.AST, module: str, name: str, reporter: Reporter) -> None:
+    """Reports a name that an allowed module does not have here."""
+    available = ALLOWED_MODULES[module]
+    if name in available or f"{module}.{name}" in ALLOWED_MODULES:
+        return
+    remedy = _ASYNCIO_REMEDIES.get(name) if module == "asyncio" else None
+    near = difflib.get_close_matches(name, available, n=1, cutoff=0.75)
+    if remedy is None and near:
+        remedy = f"did you mean `{near[0]}`?"
+    elif remedy is None and module == "asyncio":
+        remedy = "use `asyncio.gather`, `create_task`, `wait_for` or `sleep`"
+    listed = ", ".join(available)
+    reporter.report("refused-import-name", node, help_text=remedy, name=name, module=module, available=listed)
+
+
+def _module_meant(node: ast.expr, names: Names, scope: Scope, known: Collection[str]) -> str | None:
+    if not isinstance(node, ast.Name):
+        return None
+    bindings = names.bindings(scope, node.id)
+    if not bindings:
+        return None if node.id in known else node.id
+    found = {_imported_module(binding, node.id) for binding in bindings}
+    return found.pop() if len(found) == 1 else None
+
+
+def _imported_module(binding: ast.AST, name: str) -> str | None:
+    aliases = binding.names if isinstance(binding, ast.Import) else []
+    return next((alias.name for alias in aliases if (alias.asname or alias.name) == name), None)
 
 
 def asyncio_name(node: ast.expr, names: Names, scope: Scope) -> str | None:
@@ -18,7 +67,7 @@ def module_member(node: ast.expr, names: Names, scope: Scope, module: str) -> st
         bindings = names.bindings(scope, node.value.id)
         if not bindings:
             return node.attr if node.value.id == module else None
-        if all(_imports_module(b, node.value.id, module) for b in bindings):
+        if all(_imported_module(b, node.value.id) == module for b in bindings):
             return node.attr
     if isinstance(node, ast.Name):
         bindings = names.bindings(scope, node.id)
@@ -26,12 +75,6 @@ def module_member(node: ast.expr, names: Names, scope: Scope, module: str) -> st
         if len(found) == 1:
             return found.pop()
     return None
-
-
-def _imports_module(binding: ast.AST, name: str, module: str) -> bool:
-    return isinstance(binding, ast.Import) and any(
-        (a.asname or a.name) == name and a.name == module for a in binding.names
-    )
 
 
 def _imported_member(binding: ast.AST, name: str, module: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from weft_compiler.allowed_names import ALLOWED_BUILTINS, ALLOWED_MODULES
 from weft_compiler.diagnostics import Reporter
+from weft_compiler.module_members import check_available
 
 RESERVED_PREFIX: Final = "__weft"
 
@@ -214,16 +215,8 @@ class _NameChecker:
         if alias.name == "*":
             used = [name for name in names if name in self.loaded] or names[:2]
             self.reporter.report("star-import", alias, module=module, example=", ".join(used))
-        elif alias.name not in names and f"{module}.{alias.name}" not in ALLOWED_MODULES:
-            near = difflib.get_close_matches(alias.name, names, n=1, cutoff=0.75)
-            self.reporter.report(
-                "refused-import-name",
-                alias,
-                help_text=f"did you mean `{near[0]}`?" if near else None,
-                name=alias.name,
-                module=module,
-                available=", ".join(names),
-            )
+        else:
+            check_available(alias, module, alias.name, self.reporter)
 
 
 def _module_remedy(module: str) -> str | None:

@@ -127,7 +127,7 @@ def test_with_tools_and_fakes_nothing_real_is_called(weft_inside: Inside) -> Non
     (weft_inside.folder / "fakes.json").write_text('{"double": 5}')
     ended = weft_inside("run", "plan.py", "--tools", "tools.py", "--fake", "fakes.json")
     assert ended.code == 2
-    assert "answers for no send" in ended.stderr
+    assert "there is no fake for send" in ended.stderr
     (weft_inside.folder / "fakes.json").write_text('{"double": 5, "send": "ok"}')
     ended = weft_inside("run", "plan.py", "--tools", "tools.py", "--fake", "fakes.json", "--json")
     assert ended.json["result"] == [5, "ok"]

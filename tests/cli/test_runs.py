@@ -8,7 +8,7 @@ from collections import Counter
 from urllib.request import urlopen
 
 import pytest
-from weft_worker.keeper import KEEPER
+from weft_worker.keeper import KEEPER, LEASES
 from weft_worker.locks import is_locked
 
 from tests.cli.conftest import Weft, await_truth
@@ -108,9 +108,10 @@ def test_what_is_known_of_a_run_that_is_over(weft_served: Weft) -> None:
     await_truth(listed, "the run is not listed")
     resumed = weft_served("resume", "run-over", "--json")
     assert (resumed.code, resumed.json["result"]) == (0, "sent hi")
-    cancelled = weft_served("cancel", "run-over")
-    assert cancelled.code == 1
-    assert "is over" in cancelled.stderr
+    for command in (["cancel", "run-over"], ["retry", "run-over", "send"], ["fail", "run-over", "send"]):
+        late = weft_served(*command)
+        assert late.code == 1
+        assert late.stderr.startswith("error: the run run-over is over")
 
 
 @pytest.mark.parametrize("command", ["status", "result", "steps", "source", "graph", "cancel", "resume"])
@@ -267,3 +268,14 @@ def test_the_exit_code_is_ours_with_many_steps_in_flight(weft: Weft, signals: in
         process.send_signal(signal.SIGINT)
     assert weft.end(process).code == 3
     await_truth(lambda: not is_locked(weft.state / KEEPER), "the server outlives its last lease")
+
+
+def test_ctrl_c_before_there_is_a_run_is_one_message(weft: Weft) -> None:
+    weft.write("plan.py", "return await double(1)\n")
+    process = weft.start("run", "plan.py", "--tools", "tools.py", "--json")
+    await_truth((weft.state / LEASES).exists, "the server is not leased")
+    process.send_signal(signal.SIGINT)
+    ended = weft.end(process)
+    assert (ended.code, ended.json["status"], ended.json["error"]["type"]) == (1, "failed", "Interrupted")
+    assert ended.stderr == "error: interrupted; a run that had begun is kept: see `weft list`\n"
+    assert weft.calls() == []

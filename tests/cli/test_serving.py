@@ -49,7 +49,7 @@ def test_workers_of_two_roles_share_the_work(weft_served: Weft, temporal_server:
     steps = weft_served.start("worker", "--role", "activities", "--tools", "tools.py", *address, **queue)
     await_line(runs, "working on roles (workflows)")
     await_line(steps, "working on roles (activities)")
-    weft_served.write("plan.py", "return await double(await slow(3, 2.0))\n")
+    weft_served.write("plan.py", "return await double(await slow(3, 8.0))\n")
     submit = ("submit", "--plan", "plan.py", "--tools", "tools.py", "--json", *address)
     submitted = weft_served(*submit, **queue)
     run_id = submitted.json["run_id"]

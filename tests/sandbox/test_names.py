@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from weft_compiler.allowed_names import ALLOWED_BUILTINS, ALLOWED_MODULES
+from weft_workflows.machine.aio import AsyncioModule
 from weft_workflows.sandbox.environment import load_module, new_globals
 from weft_workflows.sandbox.guard import Refused, guard
 from weft_workflows.sandbox.numbers_of import UNBOUNDED, NumberTypes
@@ -25,6 +26,10 @@ def test_module_has_exactly_its_names(name: str) -> None:
     given = {each for each in vars(module) if each != "__name__"}
     assert expected - given <= {"ByteString"}
     assert given <= set(ALLOWED_MODULES[name])
+
+
+def test_asyncio_has_exactly_its_names() -> None:
+    assert set(ALLOWED_MODULES["asyncio"]) == AsyncioModule.__weft_names__
 
 
 def test_builtins_are_the_allowed_ones() -> None:

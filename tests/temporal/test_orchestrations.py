@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 from weft_activities import StepContext
 from weft_activities.invoke import call_tool
 from weft_worker.in_memory import failure_of
@@ -165,3 +166,22 @@ async def main(log):
     assert (await handle.result()).result == "too late"
     rows = await handle.query("steps", result_type=list[StepRow])
     assert [(row.tool, row.state) for row in rows] == [("until_cancelled", "cancelled"), ("echo", "completed")]
+
+
+@pytest.mark.usefixtures("real_pool")
+async def test_a_cancelled_error_of_the_programs_own_is_a_failure(start_plan: StartRun) -> None:
+    source = "async def main():\n    await echo(1)\n    raise asyncio.CancelledError('mine')\n"
+    local = await in_memory(source, {})
+    assert local.error is not None
+    assert (local.status, local.error.type, local.error.message, local.error.line) == (
+        "failed",
+        "CancelledError",
+        "mine",
+        3,
+    )
+    handle = await start_plan(source)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    cause = failed.value.cause
+    assert isinstance(cause, ApplicationError)
+    assert (cause.type, cause.message, cause.details[0]["error"]["line"]) == ("CancelledError", "mine", 3)

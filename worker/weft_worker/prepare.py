@@ -171,7 +171,7 @@ def _parse_inputs(text: str | None, problems: _Problems) -> dict[str, Any] | Non
     try:
         inputs = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        problems.add(f"{where} is not valid JSON: {error}")
+        problems.add(f'{where} is not valid JSON: {error}. Write {{"name": value, ...}}, or @FILE')
         return None
     if not isinstance(inputs, dict):
         kind = "an array" if isinstance(inputs, list) else "a single value"
@@ -255,7 +255,7 @@ def _check_fakes(plan: Plan, fakes: Fakes, problems: _Problems) -> None:
     missing = [spec.name for spec in plan.tools if spec.name not in fakes.names()]
     if missing:
         problems.add(
-            f"{fakes.file} answers for no {_names(missing)}, which the orchestration calls: add {_it(missing)}"
+            f"there is no fake for {_names(missing)}, which the orchestration calls: add {_it(missing)} to {fakes.file}"
         )
 
 

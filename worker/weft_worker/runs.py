@@ -82,7 +82,9 @@ async def start_run(
             f" `weft resume {run_id}`, or choose another --run-id"
         ) from None
     except RPCError as error:
-        raise failed(f"the server refused the run: {error.message}", run_id=run_id) from None
+        too_large = "the inputs and the plan are too large together; store large inputs and pass their address: "
+        hint = too_large if "size exceeds limit" in error.message else ""
+        raise failed(f"{hint}the server refused the run: {error.message}", run_id=run_id) from None
 
 
 async def watch(connection: Connection, run_id: str, watcher: Watcher) -> Outcome:
@@ -142,10 +144,12 @@ async def query_status(client: Client, run_id: str) -> RunView | None:
 
 async def decide(connection: Connection, run_id: str, decision: Decision, *, patience: float) -> None:
     """Tell a run what a person says of a parked step. Raises CommandFailed with the run's own words where it
-    refuses.
+    refuses, and where there is no such run or it is over.
     """
     handle = connection.client.get_workflow_handle(run_id)
     try:
+        # To an update the server answers that there is no such run.
+        await _refuse_closed(connection, run_id)
         async with asyncio.timeout(patience):
             await handle.execute_update("decide", decision, id=decision.decision_id)
     except WorkflowUpdateFailedError as error:
@@ -165,12 +169,17 @@ async def cancel(connection: Connection, run_id: str) -> None:
     """
     handle = connection.client.get_workflow_handle(run_id)
     try:
-        described = await handle.describe()
-        if described.close_time is not None:
-            raise failed(f"the run {run_id} is over: see it with `weft result {run_id}`", run_id=run_id)
+        await _refuse_closed(connection, run_id)
         await handle.cancel()
     except RPCError as error:
         raise _no_run(run_id, error) from None
+
+
+async def _refuse_closed(connection: Connection, run_id: str) -> None:
+    """Raises CommandFailed where the run is over, RPCError where there is none."""
+    described = await connection.client.get_workflow_handle(run_id).describe()
+    if described.close_time is not None:
+        raise failed(f"the run {run_id} is over: see it with `weft result {run_id}`", run_id=run_id)
 
 
 async def list_runs(connection: Connection, limit: int) -> AsyncIterator[dict[str, Any]]:

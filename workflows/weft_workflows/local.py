@@ -169,6 +169,7 @@ class _Driver:
         #: Steps that run and do not rest on the clock; virtual time moves only at zero.
         self._busy = 0
         self._stdout: list[str] = []
+        self._cancelled = False
         self._end: p.Finish | p.Fail | None = None
 
     def begin(self, clock: Clock, now: float | None, kind: Literal["real", "virtual"]) -> None:
@@ -240,6 +241,7 @@ class _Driver:
 
     async def _watch(self, cancel: asyncio.Event) -> None:
         await cancel.wait()
+        self._cancelled = True
         self._put("", p.CancelRun(self.now()))
 
     def _put(self, source: str, event: p.Event) -> None:
@@ -364,7 +366,7 @@ class _Driver:
             case p.Finish(result):
                 return LocalRun("completed", json.loads(result), stdout, steps, None, self._clock.elapsed())
             case p.Fail() as fail:
-                status: RunStatus = "cancelled" if fail.cancelled else "failed"
+                status: RunStatus = "cancelled" if fail.cancelled and self._cancelled else "failed"
                 error = RunError(
                     type=fail.type,
                     message=fail.message,

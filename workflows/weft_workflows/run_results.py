@@ -16,8 +16,8 @@ MAX_RESULT_BYTES = 1_900_000
 _MAX_TRACEBACK_BYTES = 20_000
 
 
-def result_of(end: p.Finish | p.Fail, stdout: str, steps: int) -> RunResult:
-    """What the run gives. Raises where it gives nothing: ApplicationError with a `RunResult` as its only
+def result_of(end: p.Finish | p.Fail, stdout: str, steps: int, *, cancelled: bool) -> RunResult:
+    """What the run gives; `cancelled` says whether it was asked to stop. Raises where it gives nothing: ApplicationError with a `RunResult` as its only
     detail, or CancelledError, so that Temporal shows the run as failed or cancelled.
     """
     if isinstance(end, p.Finish):
@@ -26,7 +26,8 @@ def result_of(end: p.Finish | p.Fail, stdout: str, steps: int) -> RunResult:
             output = cut(stdout, MAX_RESULT_BYTES - size)
             return RunResult(status="completed", result=json.loads(end.result), stdout=output, steps=steps)
         end = _too_large(size)
-    if end.cancelled:
+    # A program may raise CancelledError of its own accord; to Temporal that is a failure.
+    if end.cancelled and cancelled:
         raise asyncio.CancelledError
     error = RunError(
         type=end.type,

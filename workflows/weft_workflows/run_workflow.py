@@ -64,7 +64,7 @@ class RunWorkflow:
                     await self._wait()
         finally:
             self._evaluator.close()
-        return result_of(self._end, "".join(self._stdout), self._steps.completed)
+        return result_of(self._end, "".join(self._stdout), self._steps.completed, cancelled=self._cancelled)
 
     def _may_go_on(self) -> bool:
         return self._end is not None or (bool(self._happened) and self._held is None)

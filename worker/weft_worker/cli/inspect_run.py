@@ -101,7 +101,7 @@ async def _show_result(connection: Connection, run_id: str, as_json: bool) -> in
 
 
 async def _show_steps(connection: Connection, run_id: str, as_json: bool) -> int:
-    from weft_worker.cli.progress import call_text, duration
+    from weft_worker.cli.progress import call_text, duration, error_text
     from weft_worker.runs import status_of
 
     _, history, _ = await status_of(connection, run_id)
@@ -110,7 +110,7 @@ async def _show_steps(connection: Connection, run_id: str, as_json: bool) -> int
         print_json({"run_id": run_id, "steps": rows})
         return COMPLETED
     for step in history.steps.values():
-        error = f": {step.error}" if step.error else ""
+        error = f": {error_text(step)}" if step.error else ""
         print_text(f"{step.state:<9} L{step.line:<4} {step.id}  {call_text(step)} {duration(step)}".rstrip() + error)
     return COMPLETED
 

@@ -17,10 +17,13 @@ import typer
 
 from weft_worker.cli import options as o
 from weft_worker.cli.output import claim_stdout, print_failure
-from weft_worker.outcome import FAILED, USAGE, WAITING
+from weft_worker.outcome import FAILED, USAGE
 from weft_worker.problems import CommandFailed, Problem, misused
 
 Command = Callable[..., int]
+
+#: What typer gives where Ctrl-C came outside of a run.
+_INTERRUPTED = 130
 
 # Plain text rather than rich panels: help comes in a third of the time, and one-line errors stay one line.
 app = typer.Typer(name="weft", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -78,8 +81,10 @@ def run(arguments: Sequence[str]) -> int:
         unforeseen = CommandFailed([problem], type_=type(error).__name__)
         unforeseen.__cause__ = error
         return print_failure(unforeseen, as_json=as_json, debug=debug)
-    # Ctrl-C outside of a run: typer says 130; what was begun waits in the server.
-    return WAITING if code == 130 else int(code or 0)
+    if code == _INTERRUPTED:
+        said = Problem("interrupted", "interrupted; a run that had begun is kept: see `weft list`")
+        return print_failure(CommandFailed([said], type_="Interrupted"), as_json=as_json, debug=debug)
+    return int(code or 0)
 
 
 def _usage(error: typer.TyperException) -> CommandFailed:

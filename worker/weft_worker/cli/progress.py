@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from weft_worker.history import Step
 
 _ARGUMENTS_WIDTH = 60
+_ERROR_WIDTH = 300
 #: Finished steps that the tree still shows; what fits on a small terminal together with those that run.
 _SHOWN_DONE = 12
 _SHOWN_RUNNING = 12
@@ -52,7 +53,7 @@ class LineProgress(Progress):
             case "completed":
                 say(f"done   {call} {duration(step)}")
             case _:
-                say(f"{step.state:<6} {call} {duration(step)}{f': {step.error}' if step.error else ''}")
+                say(f"{step.state:<6} {call} {duration(step)}{f': {error_text(step)}' if step.error else ''}")
 
     def note(self, text: str) -> None:
         say(text)
@@ -121,6 +122,12 @@ def call_text(step: Step) -> str:
     return f"{step.tool}({text})"
 
 
+def error_text(step: Step) -> str:
+    """What a step failed with, on one line."""
+    text = " ".join((step.error or "").split())
+    return text if len(text) <= _ERROR_WIDTH else text[: _ERROR_WIDTH - 1] + "…"
+
+
 def duration(step: Step) -> str:
     """Seconds that a finished step took."""
     return "" if step.ended is None else f"{step.ended - step.started:.2f} s"
@@ -138,7 +145,7 @@ def _ended_label(step: Step) -> Any:
     from rich.text import Text
 
     mark, style = {"completed": ("✓", "green"), "cancelled": ("−", "yellow")}.get(step.state, ("✗", "red"))
-    error = f"  {step.error}" if step.error else ""
+    error = f"  {error_text(step)}" if step.error else ""
     parts = ((mark, style), f" L{step.line} {call_text(step)}  ", (duration(step), "dim"), (error, "red"))
     return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
 

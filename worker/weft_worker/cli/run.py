@@ -97,7 +97,10 @@ async def go_on(
     if not tools and before is None and await _is_worked_on(connection, run_id, history, settings):
         return await _watch_only(connection, run_id)
     catalog = load_tools_of(history, tools)
-    return await _wait(connection, run_id, history.task_queue, catalog, settings, target, before=before)
+    with interruptible() as interrupted:
+        return await _wait(
+            connection, run_id, history.task_queue, catalog, settings, target, interrupted, before=before
+        )
 
 
 async def _is_worked_on(connection: Connection, run_id: str, history: RunHistory, settings: Settings) -> bool:
@@ -130,9 +133,11 @@ async def _run(
     # A queue of its own: another `weft run` at the same server may not have this run's tools.
     queue = f"{settings.task_queue}:{run_id}"
     options = RunOptions(attempts=attempts, tool_sources=prepared.tool_sources)
-    await start_run(connection, prepared.plan, prepared.inputs, run_id=run_id, task_queue=queue, options=options)
     catalog = prepared.catalog or Catalog()
-    return await _wait(connection, run_id, queue, catalog, settings, target, hosts=hosts)
+    # From before the run is recorded: whoever interrupts is told of a run that is kept.
+    with interruptible() as interrupted:
+        await start_run(connection, prepared.plan, prepared.inputs, run_id=run_id, task_queue=queue, options=options)
+        return await _wait(connection, run_id, queue, catalog, settings, target, interrupted, hosts=hosts)
 
 
 async def _wait(
@@ -142,6 +147,7 @@ async def _wait(
     catalog: Catalog,
     settings: Settings,
     target: Target,
+    interrupted: asyncio.Event,
     *,
     hosts: Any = None,
     before: Callable[[Connection], Awaitable[None]] | None = None,
@@ -152,20 +158,18 @@ async def _wait(
     from weft_worker.worker import Workers
 
     workers = Workers(connection.client, task_queue=queue, catalog=catalog, settings=settings, hosts=hosts)
-    with interruptible() as interrupted:
-        async with workers:
-            if before is not None:
-                await before(connection)
-            with open_progress(run_id) as progress:
-                if url := connection.run_url(run_id):
-                    progress.note(f"run {run_id}: {url}")
-                ended = await first_of(
-                    watch(connection, run_id, progress),
-                    _left(interrupted, connection, run_id),
-                    workers.failure(),
-                    keep_server(target),
-                )
-    return ended
+    async with workers:
+        if before is not None:
+            await before(connection)
+        with open_progress(run_id) as progress:
+            if url := connection.run_url(run_id):
+                progress.note(f"run {run_id}: {url}")
+            return await first_of(
+                watch(connection, run_id, progress),
+                _left(interrupted, connection, run_id),
+                workers.failure(),
+                keep_server(target),
+            )
 
 
 async def _left(interrupted: asyncio.Event, connection: Connection, run_id: str) -> Outcome:

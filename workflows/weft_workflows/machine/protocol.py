@@ -127,7 +127,7 @@ class Fail:
     line: int
     step: str = ""
     traceback: str = ""
-    #: Set where the run was cancelled and did not catch it.
+    #: Set where a CancelledError ended the program: that of the run, or one of its own.
     cancelled: bool = False
 
 
