@@ -118,13 +118,13 @@ async def test_a_busy_host_delays_a_run_only_as_long_as_it_is_busy(
     busy_pool = BusyPool(HostPool(size=1, machine=MACHINE), times=3)
     try:
         async with worker_on(client, busy_pool, queue):  # type: ignore[arg-type]
-            handle = await start_run("straight")
-            await handle.result()
+            began = time.monotonic()
+            await (await start_run("straight")).result()
+            took = time.monotonic() - began
     finally:
         busy_pool.pool.close()
     assert busy_pool.times == 0
-    history = await handle.fetch_history()
-    assert not any(event.HasField("workflow_task_timed_out_event_attributes") for event in history.events)
+    assert took < 10
 
 
 class BusyPool:
