@@ -6,6 +6,7 @@ base, so that `except RuntimeError` still catches it, and that bears the name of
 
 from __future__ import annotations
 
+import base64
 import builtins
 import json
 from typing import Any
@@ -63,10 +64,18 @@ def _arguments(event: StepFailed) -> tuple[Any, ...]:
 
 
 def _made(kind: type[BaseException], arguments: tuple[Any, ...], message: str) -> BaseException:
-    """An instance with those arguments; with the message alone where the class refuses them."""
+    """An instance with those arguments; with the message alone where the class refuses them.
+
+    Groups and Unicode errors cannot be made of JSON: a group's members come as texts, a text's bytes as base64.
+    """
     try:
+        if issubclass(kind, BaseExceptionGroup):
+            return kind(str(arguments[0]), [Exception(str(each)) for each in arguments[1:]] or [Exception(message)])
+        if issubclass(kind, UnicodeDecodeError):
+            encoding, data, *place = arguments
+            return kind(encoding, base64.urlsafe_b64decode(data), *place)
         return kind(*arguments)
-    except TypeError:
+    except (IndexError, TypeError, ValueError):
         made = kind.__new__(kind)
         made.args = (message,)
         return made

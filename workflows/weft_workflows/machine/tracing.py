@@ -7,6 +7,7 @@ traceback is dropped.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any, NamedTuple
 
 _ATTRIBUTE = "__weft_trace__"
@@ -61,15 +62,26 @@ def format_error(error: BaseException, file: str, source: list[str]) -> str:
     trace = trace_of(error)
     if trace:
         lines.append("Traceback (most recent call last):")
-    for point in trace:
-        lines.append(f'  File "{file}", line {point.line}, in {point.function}')
-        if 0 < point.line <= len(source) and (text := source[point.line - 1].strip()):
-            lines.append(f"    {text}")
+    for point, same in groupby(trace):
+        count = len(list(same))
+        lines += _lines_of(point, file, source) * min(count, _SHOWN_REPEATS)
+        if count > _SHOWN_REPEATS:
+            more = count - _SHOWN_REPEATS
+            lines.append(f"  [Previous line repeated {more} more time{'s' if more > 1 else ''}]")
     text = _text_of(error)
     lines.append(f"{type(error).__qualname__}: {text}" if text else type(error).__qualname__)
     return "\n".join(lines)
 
 
+def _lines_of(point: TracePoint, file: str, source: list[str]) -> list[str]:
+    lines = [f'  File "{file}", line {point.line}, in {point.function}']
+    if 0 < point.line <= len(source) and (text := source[point.line - 1].strip()):
+        lines.append(f"    {text}")
+    return lines
+
+
+#: How often CPython shows a frame that repeats itself, as in endless recursion.
+_SHOWN_REPEATS = 3
 _CAUSED = "The above exception was the direct cause of the following exception:"
 _DURING = "During handling of the above exception, another exception occurred:"
 
