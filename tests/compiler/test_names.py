@@ -22,7 +22,11 @@ def told(text: str, tools: tuple[ToolSpec, ...] = TOOLS, inputs: tuple[str, ...]
     ("text", "message", "help_text"),
     [
         ("b = asyncio.Barrier(2)", "`Barrier` of the module `asyncio`", "`asyncio.Condition`"),
-        ("import asyncio as a\nd = a.get_event_loop()", "`get_event_loop` of the module `asyncio`", "`asyncio.run(main())`"),
+        (
+            "import asyncio as a\nd = a.get_event_loop()",
+            "`get_event_loop` of the module `asyncio`",
+            "`asyncio.run(main())`",
+        ),
         ("asyncio.subprocess", "`subprocess` of the module `asyncio`", "`create_task`"),
         ("from asyncio import open_connection", "`open_connection` of the module `asyncio`", "let a tool"),
         ("import math\nmath.sqroot(4)", "`sqroot` of the module `math`", "did you mean `sqrt`?"),
