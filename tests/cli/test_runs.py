@@ -198,6 +198,20 @@ def test_a_parked_run_says_how_to_go_on(weft_served: Weft) -> None:
     assert "no step nonsense" in wrong.stderr
 
 
+def test_the_list_says_which_runs_are_parked(weft_served: Weft) -> None:
+    step = park(weft_served, "run-waits")
+
+    def listed(status: str) -> bool:
+        rows = weft_served("list", "--json").json["runs"]
+        return [row["status"] for row in rows if row["run_id"] == "run-waits"] == [status]
+
+    await_truth(lambda: listed("parked"), "the run is not listed as parked")
+    (line,) = [each for each in weft_served("list").stdout.splitlines() if each.startswith("run-waits ")]
+    assert line.split()[1] == "parked"
+    assert weft_served("skip", "run-waits", step, "--value", "1").code == 0
+    await_truth(lambda: listed("completed"), "the run is not listed as completed")
+
+
 @pytest.mark.parametrize(
     ("command", "code", "status", "result"),
     [("skip", 0, "completed", "by hand"), ("retry", 0, "completed", "up"), ("fail", 1, "failed", None)],

@@ -192,7 +192,9 @@ async def list_runs(connection: Connection, limit: int) -> AsyncIterator[dict[st
 async def _list_row(run: WorkflowExecution) -> dict[str, Any]:
     memo = await run.memo()
     name = run.status.name if run.status is not None else "RUNNING"
-    statuses = {"RUNNING": "running", "COMPLETED": "completed", "CANCELED": "cancelled", "CONTINUED_AS_NEW": "running"}
+    # The run itself keeps `parked` in its memo while steps are parked.
+    open_as = "parked" if memo.get("parked") else "running"
+    statuses = {"RUNNING": open_as, "COMPLETED": "completed", "CANCELED": "cancelled", "CONTINUED_AS_NEW": "running"}
     return {
         "run_id": run.id,
         "status": statuses.get(name, "failed"),
