@@ -39,6 +39,13 @@ CASES = [
     Case("NaN", ["NaN is not JSON"], 2, ["usage"], arguments=["--inputs", '{"n": NaN}']),
     Case("not an object", ["an array, not an object"], 2, ["usage"], arguments=["--inputs", "[1]"]),
     Case("no inputs' file", ["gone.json cannot be read"], 2, ["usage"], arguments=["--inputs", "@gone.json"]),
+    Case(
+        "wrong limits",
+        ["--limit feul=1: there is no limit 'feul', did you mean fuel?", "--limit value_bytes=0: not a positive whole"],
+        2,
+        ["usage", "usage"],
+        arguments=["--inputs", '{"n": 1}', "--limit", "feul=1", "--limit", "value_bytes=0"],
+    ),
     Case("unreadable tools", ["gone.py"], 2, ["usage"], tools="gone.py", arguments=["--inputs", '{"n": 1}']),
     Case("no tools in it", ["has no tools"], 2, ["usage"], tools="plan.py", arguments=["--inputs", '{"n": 1}']),
     Case(

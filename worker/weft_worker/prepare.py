@@ -21,7 +21,7 @@ from weft_worker.problems import CommandFailed, Problem
 
 if TYPE_CHECKING:
     from weft_activities.catalog import Catalog
-    from weft_compiler.plan import Plan
+    from weft_compiler.plan import Limits, Plan
     from weft_compiler.tool_spec import ToolSpec
 
     from weft_worker.fakes import Fakes
@@ -79,22 +79,24 @@ def prepare(
     *,
     inputs: str | None = None,
     fake: str | None = None,
+    limits: Sequence[str] = (),
     color: bool = False,
 ) -> Prepared:
     """Compile the orchestration in `plan_file` against `tools`, with the run's inputs.
 
-    `inputs` is a JSON object or `@FILE`; `fake` a file of fakes. Raises CommandFailed with everything that is
-    wrong.
+    `inputs` is a JSON object or `@FILE`; `fake` a file of fakes; `limits` are texts like `fuel=N`. Raises
+    CommandFailed with everything that is wrong.
     """
     problems = _Problems()
     source = _read(plan_file, problems)
     given = _parse_inputs(inputs, problems)
+    bounds = _read_limits(limits, problems)
     catalog = _load_tools(tools, problems)
     fakes = _load_fakes(fake, problems)
     plan = None
     if source is not None and not (tools and catalog is None) and not (fake and fakes is None):
         specs = catalog.specs() if catalog is not None else fakes.specs() if fakes is not None else ()
-        plan = _compile(source, plan_file, specs, given, problems, color)
+        plan = _compile(source, plan_file, specs, given, bounds, problems, color)
     if plan is not None:
         _check(plan, given, fakes, problems)
     problems.raise_if_any()
@@ -108,6 +110,8 @@ def compile_file(
     tools: Sequence[str],
     inputs: str | None = None,
     on_warning: Callable[[Diagnostic], None] | None = None,
+    *,
+    limits: Sequence[str] = (),
 ) -> Plan:
     """The plan of an orchestration. Raises CommandFailed where something cannot be read or loaded,
     CompileFailed where the compiler refuses.
@@ -115,11 +119,12 @@ def compile_file(
     problems = _Problems()
     source = _read(plan_file, problems)
     given = _parse_inputs(inputs, problems)
+    bounds = _read_limits(limits, problems)
     catalog = _load_tools(tools, problems)
     problems.raise_if_any()
     assert source is not None
     specs = catalog.specs() if catalog else ()
-    return compile_source(source, specs, file=plan_file, inputs=list(given or ()), on_warning=on_warning)
+    return compile_source(source, specs, file=plan_file, inputs=list(given or ()), limits=bounds, on_warning=on_warning)
 
 
 def check_plan(plan: Plan, inputs: dict[str, Any], fakes: Fakes | None) -> None:
@@ -184,6 +189,17 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _read_limits(given: Sequence[str], problems: _Problems) -> Limits | None:
+    from weft_worker.limits import LimitsError, read_limits
+
+    try:
+        return read_limits(given)
+    except LimitsError as error:
+        for each in error.problems:
+            problems.add(each)
+        return None
+
+
 def _load_tools(sources: Sequence[str], problems: _Problems) -> Catalog | None:
     if not sources:
         return None
@@ -214,12 +230,15 @@ def _compile(
     file: str,
     specs: Sequence[ToolSpec],
     inputs: dict[str, Any] | None,
+    limits: Limits | None,
     problems: _Problems,
     color: bool,
 ) -> Plan | None:
     try:
         warnings: list[Diagnostic] = []
-        plan = compile_source(source, specs, file=file, inputs=list(inputs or ()), on_warning=warnings.append)
+        plan = compile_source(
+            source, specs, file=file, inputs=list(inputs or ()), limits=limits, on_warning=warnings.append
+        )
         if warnings:
             problems.warnings = render(warnings, source, "full", file=file, color=color)
         return plan

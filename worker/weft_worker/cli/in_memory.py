@@ -17,11 +17,12 @@ def run_in_memory(
     inputs: str | None,
     fake: str | None,
     attempts: int | None,
+    limits: list[str],
     run_id: str | None,
     as_json: bool,
 ) -> int:
     """Compile, run, print. Returns the exit code."""
-    prepared = prepare(plan_file, tools, inputs=inputs, fake=fake, color=sys.stderr.isatty())
+    prepared = prepare(plan_file, tools, inputs=inputs, fake=fake, limits=limits, color=sys.stderr.isatty())
     if prepared.warnings:
         say(prepared.warnings)
     name = run_id or "local"

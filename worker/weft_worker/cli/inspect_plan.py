@@ -19,6 +19,7 @@ def show_compiled(
     tools: list[str],
     *,
     inputs: str | None,
+    limits: list[str],
     form: Literal["tree", "mermaid", "json"],
     style: Literal["full", "concise", "json"],
 ) -> int:
@@ -27,7 +28,7 @@ def show_compiled(
     """
     warnings: list[Diagnostic] = []
     try:
-        plan = compile_file(plan_file, tools, inputs, warnings.append)
+        plan = compile_file(plan_file, tools, inputs, warnings.append, limits=limits)
     except CompileFailed as failure:
         color = style == "full" and sys.stderr.isatty()
         text = render(failure.diagnostics, failure.source, style, file=failure.file, color=color)

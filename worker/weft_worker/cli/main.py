@@ -124,6 +124,7 @@ def run_(
     inputs: o.Inputs = None,
     run_id: o.RunId = None,
     attempts: o.Attempts = None,
+    limit: o.Limit = None,
     in_memory: o.InMemory = False,
     fake: o.Fake = None,
     address: o.Address = None,
@@ -139,7 +140,14 @@ def run_(
         from weft_worker.cli.in_memory import run_in_memory
 
         return run_in_memory(
-            plan, tools or [], inputs=inputs, fake=fake, attempts=attempts, run_id=run_id, as_json=json
+            plan,
+            tools or [],
+            inputs=inputs,
+            fake=fake,
+            attempts=attempts,
+            limits=limit or [],
+            run_id=run_id,
+            as_json=json,
         )
     from weft_worker.cli.run import run_here
 
@@ -149,6 +157,7 @@ def run_(
         inputs=inputs,
         run_id=run_id,
         attempts=attempts,
+        limits=limit or [],
         address=address,
         state_dir=state_dir,
         as_json=json,
@@ -177,6 +186,7 @@ def compile_(
     plan: o.Plan,
     tools: o.Tools = None,
     inputs: o.Inputs = None,
+    limit: o.Limit = None,
     form: Annotated[Literal["tree", "mermaid", "json"], typer.Option("--format", help="Form of the graph.")] = "tree",
     diagnostics: Annotated[Literal["full", "concise", "json"], typer.Option(help="Form of the diagnostics.")] = "full",
 ) -> int:
@@ -186,7 +196,7 @@ def compile_(
     """
     from weft_worker.cli.inspect_plan import show_compiled
 
-    return show_compiled(plan, tools or [], inputs=inputs, form=form, style=diagnostics)
+    return show_compiled(plan, tools or [], inputs=inputs, limits=limit or [], form=form, style=diagnostics)
 
 
 @command()
@@ -231,6 +241,7 @@ def submit(
     inputs: o.Inputs = None,
     run_id: o.RunId = None,
     attempts: o.Attempts = None,
+    limit: o.Limit = None,
     address: o.Address = None,
     state_dir: o.StateDir = None,
     json: o.Json = False,
@@ -247,6 +258,7 @@ def submit(
         inputs=inputs,
         run_id=run_id,
         attempts=attempts,
+        limits=limit or [],
         address=address,
         state_dir=state_dir,
         as_json=json,

@@ -24,6 +24,14 @@ Attempts = Annotated[
     int | None,
     typer.Option("--attempts", min=1, metavar="N", help="Attempts of each step after transient failures."),
 ]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=NUMBER",
+        help="Raise or lower a limit of the run, such as fuel=20000000; else WEFT_LIMITS. May be repeated.",
+    ),
+]
 Address = Annotated[
     str | None,
     typer.Option("--address", metavar="HOST:PORT", help="Temporal server; else TEMPORAL_ADDRESS, else embedded."),

@@ -43,6 +43,7 @@ def run_here(
     inputs: str | None,
     run_id: str | None,
     attempts: int | None,
+    limits: list[str],
     address: str | None,
     state_dir: Path | None,
     as_json: bool,
@@ -57,7 +58,7 @@ def run_here(
         with closing(open_hosts(settings.hosts)) as hosts:
             from weft_worker.prepare import prepare
 
-            prepared = prepare(plan_file, tools, inputs=inputs, color=sys.stderr.isatty())
+            prepared = prepare(plan_file, tools, inputs=inputs, limits=limits, color=sys.stderr.isatty())
             if prepared.warnings:
                 say(prepared.warnings)
             outcome = asyncio.run(_run(prepared, target, run_id, attempts, settings, hosts))

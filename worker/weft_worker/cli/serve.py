@@ -53,6 +53,7 @@ def submit_run(
     inputs: str | None,
     run_id: str | None,
     attempts: int | None,
+    limits: list[str],
     address: str | None,
     state_dir: Path | None,
     as_json: bool,
@@ -60,7 +61,7 @@ def submit_run(
     """Start a run and leave it to the workers of a server that stays. Returns the exit code."""
     from weft_worker.prepare import prepare
 
-    prepared = prepare(plan_file, tools, inputs=inputs)
+    prepared = prepare(plan_file, tools, inputs=inputs, limits=limits)
     if prepared.warnings:
         say(prepared.warnings)
     if not address_is_configured(address) and not is_locked(state_directory(state_dir) / _DEV_LOCK):

@@ -73,7 +73,7 @@ class Meter:
     def trip(self, message: str, setting: str = "") -> NoReturn:
         """Trips the meter for good. The message gains the setting that can be raised."""
         if self.tripped is None:
-            hint = f"; raise the limit `{setting}` if this is intended" if setting else ""
+            hint = f"; if this is intended, raise the limit with `--limit {setting}=N`" if setting else ""
             self.tripped = LimitExceeded(message + hint, setting)
         self._namespace[FUEL] = -1
         raise self.tripped.with_traceback(None)
