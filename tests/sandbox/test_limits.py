@@ -28,12 +28,12 @@ def test_message_names_limit_and_setting() -> None:
     error = run_guarded("'a' * 10**9", **_SMALL).error
     assert error is not None
     assert "33,554,432" in error
-    assert "`value_bytes`" in error
+    assert "`--limit value_bytes=N`" in error
 
 
 def test_output_is_limited() -> None:
     outcome = run_guarded("while True: print('x' * 100)", output_chars=1000)
-    assert "`output_chars`" in (outcome.error or "")
+    assert "`--limit output_chars=N`" in (outcome.error or "")
     assert len(outcome.output) <= 1000
 
 
