@@ -33,8 +33,16 @@ CASES = [
     Case("missing argument", ["n"], 1, ["missing-argument"], "return await double()\n", line=1),
     Case("syntax error", ["'('"], 1, ["syntax-error"], "x = (1\n", line=1),
     Case("refused construct", ["eval"], 1, ["refused-builtin"], "return eval('1')\n", line=1),
-    Case("missing input", ["missing input n", "--inputs"], 2, ["usage"]),
-    Case("unknown input", ["no input m; it takes n"], 2, ["usage"], arguments=["--inputs", '{"n": 1, "m": 2}']),
+    Case("missing input", ["missing input n", "--inputs"], 2, ["missing-input"]),
+    Case("unknown input", ["no input m; it takes n"], 2, ["unknown-input"], arguments=["--inputs", '{"n": 1, "m": 2}']),
+    Case(
+        "input that top-level code does not read",
+        ["no inputs m, d: nothing in it reads them"],
+        2,
+        ["unknown-input"],
+        "def f(d):\n    return d + n\nm = await double(f(1))\nreturn 1\n",
+        arguments=["--inputs", '{"m": 1, "n": 1, "d": 2}'],
+    ),
     Case("bad JSON", ["--inputs is not valid JSON"], 2, ["usage"], arguments=["--inputs", "{n: 1}"]),
     Case("NaN", ["NaN is not JSON"], 2, ["usage"], arguments=["--inputs", '{"n": NaN}']),
     Case("not an object", ["an array, not an object"], 2, ["usage"], arguments=["--inputs", "[1]"]),
@@ -82,6 +90,16 @@ def test_wrong_input_is_told_before_anything_runs(weft_inside: Inside, case: Cas
     assert said["error"]["line"] == case.line
     assert [each["code"] for each in said["diagnostics"]] == case.codes
     assert weft_inside.calls() == []
+
+
+@pytest.mark.parametrize(
+    "plan",
+    ["return n\n", "def f():\n    return n\nreturn f()\n", "print([n for _ in '1'])\nreturn 1\n", "n += 1\nreturn 1\n"],
+)
+def test_inputs_that_top_level_code_reads_somewhere_are_taken(weft_inside: Inside, plan: str) -> None:
+    weft_inside.write("plan.py", plan)
+    ended = weft_inside("run", "plan.py", "--in-memory", "--inputs", '{"n": 1}', "--json")
+    assert (ended.code, ended.json["result"]) == (0, 1), ended.stderr
 
 
 def test_an_unreadable_orchestration(weft_inside: Inside) -> None:

@@ -18,6 +18,7 @@ from weft_compiler.diagnostics import CompileFailed, Diagnostic, render
 
 from weft_worker.outcome import FAILED, USAGE
 from weft_worker.problems import CommandFailed, Problem
+from weft_worker.read_inputs import unread_inputs
 
 if TYPE_CHECKING:
     from weft_activities.catalog import Catalog
@@ -51,8 +52,8 @@ class _Problems:
         self.type = "UsageError"
         self.warnings = ""
 
-    def add(self, message: str) -> None:
-        self.found.append(Problem("usage", message))
+    def add(self, message: str, code: str = "usage") -> None:
+        self.found.append(Problem(code, message))
 
     def refuse(self, diagnostics: Sequence[Diagnostic], failure: CompileFailed, color: bool) -> None:
         errors = [each for each in diagnostics if each.severity == "error"]
@@ -263,10 +264,19 @@ def _check_inputs(plan: Plan, inputs: dict[str, Any], problems: _Problems) -> No
     unknown = [name for name in inputs if name not in expected]
     if missing:
         example = json.dumps(dict.fromkeys(missing, "..."))
-        problems.add(f"missing input{_s(missing)} {_names(missing)}: give {_it(missing)} with --inputs '{example}'")
+        problems.add(
+            f"missing input{_s(missing)} {_names(missing)}: give {_it(missing)} with --inputs '{example}'",
+            "missing-input",
+        )
     if unknown:
         takes = f"it takes {_names(list(expected))}" if expected else "it takes none"
-        problems.add(f"the orchestration has no input{_s(unknown)} {_names(unknown)}; {takes}")
+        problems.add(f"the orchestration has no input{_s(unknown)} {_names(unknown)}; {takes}", "unknown-input")
+    if unread := unread_inputs(plan, list(inputs)) if inputs else []:
+        problems.add(
+            f"the orchestration has no input{_s(unread)} {_names(unread)}: nothing in it reads {_it(unread)};"
+            f" leave {_it(unread)} out of --inputs, or read {_it(unread)}",
+            "unknown-input",
+        )
 
 
 def _check_fakes(plan: Plan, fakes: Fakes, problems: _Problems) -> None:
