@@ -65,7 +65,7 @@ def test_workers_of_two_roles_share_the_work(weft_served: Weft, temporal_server:
 
 
 def test_a_cancelled_run_says_so(weft_served: Weft, temporal_server: ServerInfo) -> None:
-    weft_served.write("plan.py", "await asyncio.sleep(600)\nreturn 1\n")
+    weft_served.write("plan.py", "try:\n    await asyncio.sleep(600)\nfinally:\n    print('cleaned up')\nreturn 1\n")
     run = weft_served.start("run", "plan.py", "--run-id", "run-cancelled", "--json")
     await_truth(lambda: weft_served("status", "run-cancelled").code == 3, "the run does not start")
     cancelled = weft_served("cancel", "run-cancelled", "--json")
@@ -73,3 +73,4 @@ def test_a_cancelled_run_says_so(weft_served: Weft, temporal_server: ServerInfo)
     ended = weft_served.end(run)
     assert (ended.code, ended.json["status"]) == (1, "cancelled")
     assert ended.json["error"]["type"] == "CancelledError"
+    assert ended.json["stdout"] == "cleaned up\n"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from temporalio.api.enums.v1 import EventType
-from weft_workflows.messages import RunInput, RunResult, StepRow, StepState
+from weft_workflows.messages import MEMO_END, RunInput, RunResult, StepRow, StepState
 
 from weft_worker.outcome import OutcomeError, Status
 
@@ -82,6 +82,7 @@ class RunHistory:
     #: Why the run's last workflow task failed, empty once one has succeeded: the run cannot go on until it
     #: does.
     blocked: str = ""
+    _cancelled_end: RunResult | None = None
     _execution: str | None = None
     _last_event: int = 0
     _scheduled: dict[int, Step] = field(default_factory=dict)
@@ -128,6 +129,10 @@ class RunHistory:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
                 cancelled = event.activity_task_canceled_event_attributes
                 return self._close(cancelled.scheduled_event_id, event, "cancelled")
+            case EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
+                fields = event.workflow_properties_modified_event_attributes.upserted_memo.fields
+                if MEMO_END in fields:
+                    (self._cancelled_end,) = await self._decode([fields[MEMO_END]], [RunResult])
             case EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
                 self.blocked = _innermost(event.workflow_task_failed_event_attributes.failure).message
             case EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
@@ -183,9 +188,7 @@ class RunHistory:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
                 return await self._failed(event.workflow_execution_failed_event_attributes.failure)
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
-                payloads = event.workflow_execution_canceled_event_attributes.details.payloads
-                details = await self._decode(payloads[:1], [RunResult])
-                return End("cancelled", details[0] if details else None, _ended("CancelledError", "cancelled"))
+                return End("cancelled", self._cancelled_end, _ended("CancelledError", "cancelled"))
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
                 reason = event.workflow_execution_terminated_event_attributes.reason
                 return End("failed", None, _ended("Terminated", reason or "terminated from outside"))

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 #: The registered name of the run's workflow type.
 RUN_WORKFLOW = "WeftRun"
+#: Where the memo holds the `RunResult` of a cancelled run, since a cancellation can carry nothing.
+MEMO_END = "end"
 #: The task queue where workers of both roles listen unless told otherwise.
 DEFAULT_TASK_QUEUE = "weft"
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 
+from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from weft_workflows.machine import protocol as p
-from weft_workflows.messages import RunError, RunResult
+from weft_workflows.messages import MEMO_END, RunError, RunResult
 from weft_workflows.step_activities import cut
 
 #: Result and output of a run go into one payload, which may have 2 MB.
 MAX_RESULT_BYTES = 1_900_000
 _MAX_TRACEBACK_BYTES = 20_000
+_MAX_MEMO_BYTES = 200_000
 
 
 def result_of(end: p.Finish | p.Fail, stdout: str, steps: int, *, cancelled: bool) -> RunResult:
-    """What the run gives; `cancelled` says whether it was asked to stop. Raises where it gives nothing: ApplicationError with a `RunResult` as its only
-    detail, or CancelledError, so that Temporal shows the run as failed or cancelled.
+    """What the run gives; `cancelled` says whether it was asked to stop.
+
+    Raises where it gives nothing, so that Temporal shows the run as failed or cancelled: ApplicationError with a
+    `RunResult` as its only detail, or CancelledError, which can carry nothing; its `RunResult` goes into the memo.
     """
     if isinstance(end, p.Finish):
         size = len(end.result.encode("utf-8", "surrogatepass"))
@@ -28,6 +32,8 @@ def result_of(end: p.Finish | p.Fail, stdout: str, steps: int, *, cancelled: boo
         end = _too_large(size)
     # A program may raise CancelledError of its own accord; to Temporal that is a failure.
     if end.cancelled and cancelled:
+        kept = RunResult(status="cancelled", stdout=cut(stdout, _MAX_MEMO_BYTES), steps=steps)
+        workflow.upsert_memo({MEMO_END: kept.model_dump(mode="json")})
         raise asyncio.CancelledError
     error = RunError(
         type=end.type,
