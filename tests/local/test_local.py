@@ -188,7 +188,7 @@ async def test_a_tool_that_takes_too_long_times_out() -> None:
 
 
 @script
-def cancels_a_step(start: p.Start) -> Script:
+def stops_a_slow_step(start: p.Start) -> Script:
     yield [call("slow", "work", delay=60), call("fast", "work", delay=1)]
     event = yield [p.CancelStep("slow"), call("next", "work", delay=1)]
     yield [finish(event.step)]
@@ -204,7 +204,7 @@ async def test_a_cancelled_step_stops_and_says_nothing() -> None:
             stopped.append(info.step)
             raise
 
-    outcome = await run("cancels_a_step", resting_loudly, clock="virtual")
+    outcome = await run("stops_a_slow_step", resting_loudly, clock="virtual")
     assert (outcome.result, stopped, outcome.elapsed) == ("next", ["slow"], 2)
     assert [s.outcome for s in outcome.steps] == ["cancelled", "completed", "completed"]
 

@@ -21,6 +21,7 @@ SCRIPTS: dict[str, Callable[[p.Start], Script]] = {}
 
 
 def script(function: Callable[[p.Start], Script]) -> Callable[[p.Start], Script]:
+    assert function.__name__ not in SCRIPTS, f"two scripts are called {function.__name__}"
     SCRIPTS[function.__name__] = function
     return function
 
