@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
-from weft_workflows.host.pool import HostLimits, HostPool
+from weft_workflows.host.pool import HostBusy, HostLimits, HostPool
 from weft_workflows.messages import RunResult
 
 from tests.temporal.conftest import MACHINE, StartRun, eventually, worker_on
@@ -108,4 +108,34 @@ class SlowPool:
 
     def start(self, key: str, start: bytes) -> Any:
         time.sleep(3)
+        return self.pool.start(key, start)
+
+
+async def test_a_busy_host_delays_a_run_only_as_long_as_it_is_busy(
+    client: Client, queue: str, start_run: StartRun
+) -> None:
+    """Not by the ten seconds that a task takes to time out once it has failed twice in a row."""
+    busy_pool = BusyPool(HostPool(size=1, machine=MACHINE), times=3)
+    try:
+        async with worker_on(client, busy_pool, queue):  # type: ignore[arg-type]
+            began = time.monotonic()
+            await (await start_run("straight")).result()
+            took = time.monotonic() - began
+    finally:
+        busy_pool.pool.close()
+    assert busy_pool.times == 0
+    assert took < 10
+
+
+class BusyPool:
+    """A pool whose host other runs keep busy the first few times."""
+
+    def __init__(self, pool: HostPool, times: int) -> None:
+        self.pool = pool
+        self.times = times
+
+    def start(self, key: str, start: bytes) -> Any:
+        if self.times:
+            self.times -= 1
+            raise HostBusy("other runs kept the host busy for 5 s; the call can be made again")
         return self.pool.start(key, start)

@@ -9,9 +9,9 @@ and is therefore recorded before anything depends on it. This module knows no gr
 A death goes like this: the event kills its host twice, `EvaluatorDied` is raised, the worker signals the run and the
 workflow task fails. The server repeats the task; now the signal stands in history before anything that follows the
 event, so that the workflow parks instead of delivering it, in this attempt and in every later replay. A first death
-that leaves no time for a second try is signalled too, as one that is not fatal: a signal makes the repeated task a
-new one for the server, while the SDK lets a task that fails a second time in a row run into its timeout of ten
-seconds.
+that leaves no time for a second try is signalled too, as one that is not fatal, and so is what other runs of the same
+host do to this one (its host restarted or busy): a signal makes the repeated task a new one for the server, while the
+SDK lets a task that fails a second time in a row run into its timeout of ten seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 from temporalio.worker import Worker
 
-from weft_workflows.host.errors import EvaluatorDied, HostRestarted, MachineFailed
+from weft_workflows.host.errors import EvaluatorDied, HostBusy, HostRestarted, MachineFailed
 from weft_workflows.machine import protocol as p
 
 #: The signal by which a worker tells a run that its evaluator died.
@@ -166,8 +166,12 @@ class Evaluator:
         try:
             commands = self._pass(p.to_bytes([message]))
         except HostRestarted as restart:
-            if restart.charged and not replaying:
+            if not replaying:
                 self._report(self._death(message, restart.line, restart.reason, fatal=False), began)
+            raise
+        except HostBusy as busy:
+            if not replaying:
+                self._report(self._death(message, 0, str(busy), fatal=False), began)
             raise
         except EvaluatorDied as died:
             # A replay reports nothing: its history already says how the event went.

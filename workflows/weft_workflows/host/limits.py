@@ -9,16 +9,17 @@ from dataclasses import dataclass
 class HostLimits:
     """Limits of a host process and of one call into it. Seconds and bytes.
 
-    `cpu_seconds` and `turn_seconds` stay below the two seconds after which Temporal's deadlock detector ends an
-    activation, so that a first death is seen as a failed task and not as a deadlock.
+    `cpu_seconds` and `turn_seconds` together stay below the eight seconds after which an activation of Weft's worker
+    ends (`evaluators.ACTIVATION_SECONDS`), so that a first death is seen as a failed task and not as a deadlock.
     """
 
     #: CPU time, of the child, that one call may use; whatever else runs on the computer does not count.
     cpu_seconds: float = 1.5
     #: Time by the clock that one call may take; catches a host that hangs without computing.
     wall_seconds: float = 10.0
-    #: How long a call waits while other machines of its host are being executed.
-    turn_seconds: float = 1.5
+    #: How long a call waits while other machines of its host are being executed. A host that dies twice under one of
+    #: them takes 4 s, which the others should sit out: a failed task has its run built again from all its history.
+    turn_seconds: float = 5.0
     #: How long a new host may take until it is ready.
     start_seconds: float = 30.0
     #: Address space of the child (RLIMIT_AS).
