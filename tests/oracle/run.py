@@ -10,7 +10,7 @@ import io
 import json
 import sys
 import warnings
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
@@ -122,12 +122,31 @@ async def _rest(seconds: float) -> None:
 
 @contextlib.contextmanager
 def _asyncio_of(run: Callable[..., Any]) -> Iterator[None]:
-    """asyncio on the run's clock, and where it is older than the reference (3.13), with the reference's `wait_for`."""
+    """asyncio on the run's clock, without its accidents (the order of a set, threads), and where it is older than the
+    reference (3.13), with the reference's `wait_for`.
+    """
     with contextlib.ExitStack() as patches:
         patches.enter_context(mock.patch.object(asyncio, "run", run))
+        patches.enter_context(mock.patch.object(asyncio, "as_completed", _as_completed))
+        patches.enter_context(mock.patch.object(asyncio, "to_thread", _to_thread))
         if sys.version_info < (3, 12):
             patches.enter_context(mock.patch.object(asyncio, "wait_for", _wait_for))
         yield
+
+
+#: The genuine one, which `_asyncio_of` replaces.
+_AS_COMPLETED = asyncio.as_completed
+
+
+def _as_completed(fs: Iterable[Any], *, timeout: float | None = None) -> Any:
+    """Makes the tasks at once, as it does since 3.13, and in their order: CPython goes by the order of a set."""
+    return _AS_COMPLETED([asyncio.ensure_future(f) for f in dict.fromkeys(fs)], timeout=timeout)
+
+
+async def _to_thread(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Calls it here, when the others have had a turn: a real thread answers at a time that nobody can tell."""
+    await asyncio.sleep(0)
+    return function(*args, **kwargs)
 
 
 async def _wait_for(awaitable: Any, timeout: float | None) -> Any:
