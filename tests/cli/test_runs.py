@@ -129,7 +129,7 @@ def test_ctrl_c_keeps_the_run_and_resume_finishes_it(weft_served: Weft) -> None:
     process.send_signal(signal.SIGINT)
     left = weft_served.end(process)
     assert left.code == 3, left.stderr
-    assert left.json["status"] == "running"
+    assert (left.json["status"], left.json["steps"]) == ("running", 2)
     assert "weft resume run-left" in left.stderr
     # What was in flight was let end, and is recorded.
     assert "slow 2 ends" in weft_served.calls()
@@ -137,6 +137,22 @@ def test_ctrl_c_keeps_the_run_and_resume_finishes_it(weft_served: Weft) -> None:
     assert resumed.code == 0, resumed.stderr
     assert (resumed.json["result"], resumed.json["stdout"], resumed.json["steps"]) == (4, "a is 2\n", 3)
     assert weft_served.calls() == ["double 1", "slow 2 begins", "slow 2 ends", "double 2"]
+
+
+def test_ctrl_c_twice_leaves_at_once_and_tells_the_steps_that_are_done(weft_served: Weft) -> None:
+    weft_served.write("plan.py", THREE_STEPS.replace("2.0", "30.0"))
+    process = weft_served.start("run", "plan.py", "--tools", "tools.py", "--run-id", "run-hurried", "--json")
+    weft_served.await_call("slow 2 begins")
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while "stopping" not in process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    left = weft_served.end(process)
+    assert time.monotonic() - began < 8
+    assert (left.code, left.json["status"], left.json["steps"]) == (3, "running", 1)
+    assert "weft resume run-hurried" in left.stderr
 
 
 def test_a_killed_run_is_resumed_and_finished_steps_do_not_run_again(weft_served: Weft) -> None:
@@ -280,7 +296,9 @@ def test_the_exit_code_is_ours_with_many_steps_in_flight(weft: Weft, signals: in
     weft.await_call("slow 99 begins")
     for _ in range(signals):
         process.send_signal(signal.SIGINT)
-    assert weft.end(process).code == 3
+    ended = weft.end(process)
+    assert (ended.code, ended.json["run_id"], ended.json["status"]) == (3, "run-backlog", "running")
+    assert "weft resume run-backlog" in ended.stderr
     await_truth(lambda: not is_locked(weft.state / KEEPER), "the server outlives its last lease")
 
 

@@ -12,19 +12,37 @@ from weft_workflows.local import LocalRun, StepInfo, run_plan
 from weft_worker.outcome import Outcome, OutcomeError
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
     from weft_activities.catalog import Catalog
+    from weft_workflows.machine.protocol import Event
 
     from weft_worker.prepare import Prepared
 
 
-async def run_prepared(prepared: Prepared, *, run_id: str, attempts: int | None = None) -> LocalRun:
+async def run_prepared(
+    prepared: Prepared,
+    *,
+    run_id: str,
+    attempts: int | None = None,
+    cancel: asyncio.Event | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> LocalRun:
     """Run a plan in this process. With fakes time is virtual: sleeps and delays take none. With real tools it
-    is real.
+    is real. `cancel`, once set, cancels the run; `on_event` is told of what happens in it.
     """
     fakes = prepared.fakes
     if fakes is not None:
         return await run_plan(
-            prepared.plan, prepared.inputs, fakes.call, clock="virtual", run_id=run_id, attempts=attempts
+            prepared.plan,
+            prepared.inputs,
+            fakes.call,
+            clock="virtual",
+            run_id=run_id,
+            attempts=attempts,
+            cancel=cancel,
+            on_event=on_event,
         )
     caller = _ToolCaller(prepared.catalog)
     return await run_plan(
@@ -35,6 +53,8 @@ async def run_prepared(prepared: Prepared, *, run_id: str, attempts: int | None 
         attempts=attempts,
         describe_failure=failure_of,
         in_host=True,
+        cancel=cancel,
+        on_event=on_event,
     )
 
 

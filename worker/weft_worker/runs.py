@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import PurePath
 from typing import Any
@@ -39,6 +40,8 @@ from weft_worker.problems import CommandFailed, failed, misused
 #: Seconds between two looks at whether a run has come to wait for a person: soon after something happened,
 #: then rarely.
 _FIRST_LOOK, _LAST_LOOK = 0.3, 5.0
+#: Seconds that somebody waits who has pressed Ctrl-C.
+_MOMENT = 2.0
 _QUERY_TIMEOUT = timedelta(seconds=3)
 
 
@@ -129,6 +132,18 @@ async def status_of(connection: Connection, run_id: str) -> tuple[Outcome, RunHi
         return parked_outcome(history, connection, run_id, view), history, view
     outcome = Outcome(run_id, "running", steps=_done(history), ui_url=connection.run_url(run_id))
     return outcome, history, view
+
+
+async def as_it_stands(connection: Connection, run_id: str) -> Outcome:
+    """How a run stands by the part of its history that can be read in a moment; only steps in that part count."""
+    history = RunHistory(connection.client)
+    with suppress(TimeoutError, RPCError):
+        async with asyncio.timeout(_MOMENT):
+            async for _ in history.follow(run_id, wait=False):
+                pass
+    if history.end is not None:
+        return outcome_of(history, connection, run_id)
+    return Outcome(run_id, "running", steps=_done(history), ui_url=connection.run_url(run_id))
 
 
 async def query_status(client: Client, run_id: str) -> RunView | None:

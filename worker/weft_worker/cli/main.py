@@ -7,18 +7,25 @@ code is one of `outcome`'s, errors are one message, and with `--json` stdout hol
 
 from __future__ import annotations
 
-import functools
-import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal, NoReturn
 
-import typer
+try:
+    import functools
+    import os
+    from collections.abc import Callable, Sequence
+    from typing import Annotated, Any, Literal, NoReturn
 
-from weft_worker.cli import options as o
-from weft_worker.cli.output import claim_stdout, print_failure
-from weft_worker.outcome import FAILED, USAGE
-from weft_worker.problems import CommandFailed, Problem, misused
+    import typer
+
+    from weft_worker.cli import options as o
+    from weft_worker.cli.output import claim_stdout, print_failure
+    from weft_worker.outcome import FAILED, USAGE
+    from weft_worker.problems import CommandFailed, Problem, failed, misused
+except KeyboardInterrupt:
+    # Whoever is this quick gets one message too.
+    from weft_worker.cli.too_early import leave
+
+    leave(sys.argv[1:])
 
 Command = Callable[..., int]
 
@@ -75,6 +82,8 @@ def run(arguments: Sequence[str]) -> int:
         # Whoever read our output has gone; nothing can be said to it any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
     except Exception as error:  # noqa: BLE001 (people get one message, whatever went wrong)
         hint = "" if debug else " (--debug shows where)"
         problem = Problem("internal", f"{type(error).__name__}: {error}{hint}")
@@ -82,8 +91,8 @@ def run(arguments: Sequence[str]) -> int:
         unforeseen.__cause__ = error
         return print_failure(unforeseen, as_json=as_json, debug=debug)
     if code == _INTERRUPTED:
-        said = Problem("interrupted", "interrupted; a run that had begun is kept: see `weft list`")
-        return print_failure(CommandFailed([said], type_="Interrupted"), as_json=as_json, debug=debug)
+        said = failed("interrupted; a run that had begun is kept: see `weft list`", type_="Interrupted")
+        return print_failure(said, as_json=as_json, debug=debug)
     return int(code or 0)
 
 

@@ -7,17 +7,17 @@ the waiting, not the run; a second Ctrl-C stops this process at once, which is a
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from weft_worker.cli.interrupts import LastWord, interruptible
 from weft_worker.cli.output import print_outcome, say
 from weft_worker.connect import Target
-from weft_worker.outcome import WAITING, Outcome
+from weft_worker.outcome import Outcome
 from weft_worker.state import state_directory
 
 if TYPE_CHECKING:
@@ -31,6 +31,34 @@ if TYPE_CHECKING:
     from weft_worker.settings import Settings
 
 T = TypeVar("T")
+
+
+@dataclass
+class Kept:
+    """The run that this process waits for. Once the server has recorded it, `outcome` says how it stands as far as
+    this process knows, so that it can be told however the waiting ends.
+    """
+
+    as_json: bool
+    state_dir: Path | None
+    address: str | None
+    outcome: Outcome | None = None
+
+    def tell(self) -> int:
+        """Print how the run stands, and how to go on with one that was left. Returns the exit code."""
+        assert self.outcome is not None
+        explain_waiting(self.outcome, self.state_dir, self.address)
+        return print_outcome(self.outcome, as_json=self.as_json)
+
+    @contextmanager
+    def despite_ctrl_c(self) -> Iterator[None]:
+        """For the block that waits and then tidies up: an interrupted tidying does not hide a run that is kept."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self.outcome is None:
+                raise
+
 
 #: Seconds between two looks at whether the embedded server's keeper lives.
 _KEEPER_LOOK = 2.0
@@ -49,8 +77,9 @@ def run_here(
     as_json: bool,
 ) -> int:
     """Compile, start, wait, print. Returns the exit code."""
+    kept = Kept(as_json, state_dir, address)
     # The server and a host boot while this process imports and compiles.
-    with open_target(address, state_dir) as target:
+    with kept.despite_ctrl_c(), open_target(address, state_dir) as target:
         from weft_worker.hosts import open_hosts
         from weft_worker.settings import load_settings
 
@@ -61,27 +90,27 @@ def run_here(
             prepared = prepare(plan_file, tools, inputs=inputs, limits=limits, color=sys.stderr.isatty())
             if prepared.warnings:
                 say(prepared.warnings)
-            outcome = asyncio.run(_run(prepared, target, run_id, attempts, settings, hosts))
-        explain_waiting(outcome, state_dir, address)
-    return print_outcome(outcome, as_json=as_json)
+            asyncio.run(_run(prepared, target, run_id, attempts, settings, hosts, kept))
+    return kept.tell()
 
 
 def resume_here(run_id: str, tools: list[str], *, address: str | None, state_dir: Path | None, as_json: bool) -> int:
     """Go on with a run: worker, wait, print. Returns the exit code."""
-    with open_target(address, state_dir) as target:
-        outcome = asyncio.run(go_on(run_id, tools, target))
-        explain_waiting(outcome, state_dir, address)
-    return print_outcome(outcome, as_json=as_json)
+    kept = Kept(as_json, state_dir, address)
+    with kept.despite_ctrl_c(), open_target(address, state_dir) as target:
+        asyncio.run(go_on(run_id, tools, target, kept))
+    return kept.tell()
 
 
 async def go_on(
     run_id: str,
     tools: list[str],
     target: Target,
+    kept: Kept,
     before: Callable[[Connection], Awaitable[None]] | None = None,
-) -> Outcome:
-    """Wait for a run that exists, with a worker for it in this process. `before` is done once that worker
-    listens.
+) -> None:
+    """Wait for a run that exists, with a worker for it in this process; `kept` is told how it stands. `before` is
+    done once that worker listens.
 
     Raises CommandFailed where there is no such run, where its tools cannot be loaded or are not all there.
     """
@@ -94,14 +123,15 @@ async def go_on(
     connection = await connect(target, settings)
     history = await read_history(connection, run_id)
     if history.end is not None and before is None:
-        return outcome_of(history, connection, run_id)
-    if not tools and before is None and await _is_worked_on(connection, run_id, history, settings):
-        return await _watch_only(connection, run_id)
-    catalog = load_tools_of(history, tools)
-    with interruptible() as interrupted:
-        return await _wait(
-            connection, run_id, history.task_queue, catalog, settings, target, interrupted, before=before
-        )
+        kept.outcome = outcome_of(history, connection, run_id)
+    elif not tools and before is None and await _is_worked_on(connection, run_id, history, settings):
+        await _watch_only(connection, run_id, kept)
+    else:
+        catalog = load_tools_of(history, tools)
+        with interruptible(_last_word(connection, run_id, kept)) as interrupted:
+            kept.outcome = await _wait(
+                connection, run_id, history.task_queue, catalog, settings, target, interrupted, before=before
+            )
 
 
 async def _is_worked_on(connection: Connection, run_id: str, history: RunHistory, settings: Settings) -> bool:
@@ -112,17 +142,27 @@ async def _is_worked_on(connection: Connection, run_id: str, history: RunHistory
     return fleet and await query_status(connection.client, run_id) is not None
 
 
-async def _watch_only(connection: Connection, run_id: str) -> Outcome:
+async def _watch_only(connection: Connection, run_id: str, kept: Kept) -> None:
     from weft_worker.cli.progress import open_progress
-    from weft_worker.runs import watch
+    from weft_worker.runs import as_it_stands, watch
 
-    with interruptible() as interrupted, open_progress(run_id) as progress:
-        return await first_of(watch(connection, run_id, progress), _left(interrupted, connection, run_id))
+    with (
+        interruptible(_last_word(connection, run_id, kept)) as interrupted,
+        open_progress(run_id) as progress,
+    ):
+        kept.outcome = await first_of(watch(connection, run_id, progress), _left(interrupted))
+        kept.outcome = kept.outcome or await as_it_stands(connection, run_id)
 
 
 async def _run(
-    prepared: Prepared, target: Target, run_id: str | None, attempts: int | None, settings: Settings, hosts: Any
-) -> Outcome:
+    prepared: Prepared,
+    target: Target,
+    run_id: str | None,
+    attempts: int | None,
+    settings: Settings,
+    hosts: Any,
+    kept: Kept,
+) -> None:
     from weft_activities.catalog import Catalog
     from weft_workflows.messages import RunOptions
 
@@ -136,9 +176,9 @@ async def _run(
     options = RunOptions(attempts=attempts, tool_sources=prepared.tool_sources)
     catalog = prepared.catalog or Catalog()
     # From before the run is recorded: whoever interrupts is told of a run that is kept.
-    with interruptible() as interrupted:
+    with interruptible(_last_word(connection, run_id, kept)) as interrupted:
         await start_run(connection, prepared.plan, prepared.inputs, run_id=run_id, task_queue=queue, options=options)
-        return await _wait(connection, run_id, queue, catalog, settings, target, interrupted, hosts=hosts)
+        kept.outcome = await _wait(connection, run_id, queue, catalog, settings, target, interrupted, hosts=hosts)
 
 
 async def _wait(
@@ -155,7 +195,7 @@ async def _wait(
 ) -> Outcome:
     """Work on the run until it is over, only a person can go on with it, or this process is told to stop."""
     from weft_worker.cli.progress import open_progress
-    from weft_worker.runs import watch
+    from weft_worker.runs import as_it_stands, watch
     from weft_worker.worker import Workers
 
     workers = Workers(connection.client, task_queue=queue, catalog=catalog, settings=settings, hosts=hosts)
@@ -165,17 +205,25 @@ async def _wait(
         with open_progress(run_id) as progress:
             if url := connection.run_url(run_id):
                 progress.note(f"run {run_id}: {url}")
-            return await first_of(
-                watch(connection, run_id, progress),
-                _left(interrupted, connection, run_id),
-                workers.failure(),
-                keep_server(target),
+            outcome = await first_of(
+                watch(connection, run_id, progress), _left(interrupted), workers.failure(), keep_server(target)
             )
+    # Steps that were in flight have ended by now, and count.
+    return outcome or await as_it_stands(connection, run_id)
 
 
-async def _left(interrupted: asyncio.Event, connection: Connection, run_id: str) -> Outcome:
+async def _left(interrupted: asyncio.Event) -> None:
     await interrupted.wait()
-    return Outcome(run_id, "running", ui_url=connection.run_url(run_id))
+
+
+def _last_word(connection: Connection, run_id: str, kept: Kept) -> LastWord:
+    async def say_how_it_stands() -> int:
+        from weft_worker.runs import as_it_stands
+
+        kept.outcome = await as_it_stands(connection, run_id)
+        return kept.tell()
+
+    return say_how_it_stands
 
 
 async def first_of(*work: Coroutine[Any, Any, T]) -> T:
@@ -196,30 +244,6 @@ async def keep_server(target: Target) -> NoReturn:
         await asyncio.sleep(_KEEPER_LOOK)
         if target.lease is not None:
             await asyncio.to_thread(target.lease.ensure)
-
-
-@contextmanager
-def interruptible() -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C or SIGTERM sets; the second time, the process ends at once."""
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        if interrupted.is_set():
-            os._exit(WAITING)
-        interrupted.set()
-        say("stopping: steps in flight may end; Ctrl-C again stops at once")
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {each: signal.getsignal(each) for each in signals}
-    for each in signals:
-        # Not the loop's own handlers: Windows has none.
-        signal.signal(each, lambda *_: loop.call_soon_threadsafe(interrupt))
-    try:
-        yield interrupted
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weft_worker.cli.interrupts import interruptible
 from weft_worker.cli.output import print_json, print_text, say
-from weft_worker.cli.run import first_of, interruptible, keep_server, open_target
+from weft_worker.cli.run import first_of, keep_server, open_target
 from weft_worker.connect import Target, address_is_configured
 from weft_worker.embedded import ServerLease
 from weft_worker.locks import FileLock, is_locked

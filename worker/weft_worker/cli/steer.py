@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from weft_worker.cli.output import print_outcome, say
-from weft_worker.cli.run import explain_waiting, go_on, open_target
+from weft_worker.cli.run import Kept, go_on, open_target
 from weft_worker.problems import misused
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ def decide(
 ) -> int:
     """Say what is to happen with a parked step. Returns the exit code."""
     given = _parse_value(value)
-    with open_target(address, state_dir) as target:
+    kept = Kept(as_json, state_dir, address)
+    with kept.despite_ctrl_c(), open_target(address, state_dir) as target:
         from weft_workflows.messages import Decision
 
         decision = Decision(step=step, action=action, value=given, decision_id=uuid.uuid4().hex)
-        outcome = asyncio.run(_decide(run_id, decision, tools, target))
-        explain_waiting(outcome, state_dir, address)
-    return print_outcome(outcome, as_json=as_json)
+        asyncio.run(_decide(run_id, decision, tools, target, kept))
+    return kept.tell()
 
 
 def cancel_run(run_id: str, *, address: str | None, state_dir: Path | None, as_json: bool) -> int:
@@ -70,7 +70,7 @@ def _parse_value(value: str | None) -> Any:
         raise misused(f"--value is not valid JSON: {error}. Text needs quotes of its own: --value '\"text\"'") from None
 
 
-async def _decide(run_id: str, decision: Decision, tools: list[str], target: Target) -> Outcome:
+async def _decide(run_id: str, decision: Decision, tools: list[str], target: Target, kept: Kept) -> None:
     from weft_worker.connect import connect
     from weft_worker.runs import decide as tell
     from weft_worker.runs import read_history, status_of
@@ -84,10 +84,10 @@ async def _decide(run_id: str, decision: Decision, tools: list[str], target: Tar
         await tell(open_connection, run_id, decision, patience=_PATIENCE)
 
     if history.task_queue != settings.task_queue or tools:
-        return await go_on(run_id, tools, target, before=say_it)
+        await go_on(run_id, tools, target, kept, before=say_it)
+        return
     await say_it(connection)
-    outcome, _, _ = await status_of(connection, run_id)
-    return outcome
+    kept.outcome, _, _ = await status_of(connection, run_id)
 
 
 async def _cancel(run_id: str, target: Target) -> Outcome:
