@@ -74,3 +74,21 @@ def test_a_cancelled_run_says_so(weft_served: Weft, temporal_server: ServerInfo)
     assert (ended.code, ended.json["status"]) == (1, "cancelled")
     assert ended.json["error"]["type"] == "CancelledError"
     assert ended.json["stdout"] == "cleaned up\n"
+
+
+def test_a_tool_that_no_worker_has_is_named_with_the_remedy(weft_served: Weft, temporal_server: ServerInfo) -> None:
+    queue, address = {"WEFT_TASK_QUEUE": "toolless"}, ("--address", temporal_server.address)
+    weft_served.write(
+        "other.py", "from weft_activities import tool\n\n\n@tool\ndef other(n: int) -> int:\n    return n\n"
+    )
+    worker = weft_served.start("worker", "--tools", "other.py", *address, **queue)
+    await_line(worker, "working on toolless")
+    weft_served.write("plan.py", "return await double(3)\n")
+    submitted = weft_served("submit", "--plan", "plan.py", "--tools", "tools.py", "--json", *address, **queue)
+    run_id = submitted.json["run_id"]
+    remedy = "no tool double on the worker that got the step: start a worker with --tools that has double"
+    await_truth(lambda: remedy in weft_served("status", run_id, **queue).stdout, "the missing tool is not named")
+    assert "not registered" not in weft_served("status", run_id, **queue).stdout
+    assert weft_served("cancel", run_id, **queue).code == 0
+    worker.send_signal(signal.SIGTERM)
+    assert weft_served.end(worker).code == 0

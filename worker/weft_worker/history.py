@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
 _SUMMARY_LINE = re.compile(r"L(\d+)\b")
+#: What the SDK's worker answers for an activity that it does not have (its `worker/_activity.py`).
+_NO_TOOL = re.compile(r"Activity function (\S+) for workflow .* is not registered on this worker", re.DOTALL)
 _AGAIN = re.compile(r"~\d+$")
 
 
@@ -254,4 +256,7 @@ def words_of(failure: Failure) -> str:
     """A failure in one line: the type of its innermost cause and its message."""
     inner = _innermost(failure)
     type_name = inner.application_failure_info.type
+    if type_name == "NotFoundError" and (missing := _NO_TOOL.match(inner.message)):
+        tool = missing.group(1)
+        return f"no tool {tool} on the worker that got the step: start a worker with --tools that has {tool}"
     return f"{type_name}: {inner.message}" if type_name else inner.message or "failed"
