@@ -72,6 +72,16 @@ def test_people_get_output_result_and_a_summary(weft_inside: Inside) -> None:
     assert ended.stdout == 'hello\n{\n  "n": 42\n}\n\nrun local: completed, 1 step\n'
 
 
+@pytest.mark.parametrize(
+    ("plan", "printed"), [("print('hello')\n", "hello"), ("pass\n", "null"), ("print('')\nreturn 0\n", "\n0")]
+)
+def test_null_is_no_result_of_a_script_that_only_prints(weft_inside: Inside, plan: str, printed: str) -> None:
+    weft_inside.write("plan.py", plan)
+    ended = weft_inside("run", "plan.py", "--in-memory")
+    assert ended.stdout == f"{printed}\n\nrun local: completed, 0 steps\n"
+    assert weft_inside("run", "plan.py", "--in-memory", "--json").json["status"] == "completed"
+
+
 def test_an_uncaught_exception_exits_with_1(weft_inside: Inside) -> None:
     weft_inside.write("plan.py", "x = 1\nreturn await explode('boom')\n")
     ended = weft_inside("run", "plan.py", "--in-memory", "--tools", "tools.py", "--json")

@@ -86,7 +86,8 @@ def _write(stream: TextIO, text: str) -> None:
 def _print_for_people(outcome: Outcome) -> None:
     if outcome.stdout:
         print_text(outcome.stdout.removesuffix("\n"))
-    if outcome.status == "completed":
+    # Where a script only prints, what it printed is its result.
+    if outcome.status == "completed" and (outcome.result is not None or not outcome.stdout):
         print_text(show_value(outcome.result))
     if outcome.error is not None:
         _print_error(outcome.error)
