@@ -197,7 +197,9 @@ def test_the_fixture_tells_failures(weft_run: RunOrchestration) -> None:
     assert run.status == "failed"
     assert run.error is not None
     assert (run.error.type, run.error.line) == ("KeyError", 2)
-    with pytest.raises(CompileFailed):
+    with pytest.raises(CompileFailed) as refused:
         weft_run("return await g()", fakes={"f": 1})
+    shown = refused.traceback.filter(refused)
+    assert [entry.path for entry in shown] == [Path(__file__)]
     with pytest.raises(CommandFailed, match="missing input n"):
         weft_run("async def main(n):\n    return n + await f()", fakes={"f": 1})

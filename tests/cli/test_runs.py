@@ -77,6 +77,12 @@ def test_a_run_id_is_used_once(weft_served: Weft) -> None:
     assert weft_served.calls() == ["double 1"]
 
 
+def test_a_run_id_may_be_as_long_as_the_server_takes(weft_served: Weft) -> None:
+    weft_served.write("plan.py", "return await double(1)\n")
+    ended = weft_served("run", "plan.py", "--tools", "tools.py", "--run-id", "r" * 1000, "--json")
+    assert (ended.code, ended.json["result"]) == (0, 2), ended.stderr
+
+
 def test_what_is_known_of_a_run_that_is_over(weft_served: Weft) -> None:
     source = "# Twice\nx = await double(4)\nreturn await send('hi', secret='pass')\n"
     weft_served.write("plan.py", source)

@@ -109,6 +109,22 @@ def test_wrong_usage_with_json_prints_one_object(weft_inside: Inside) -> None:
     assert ended.json["error"]["type"] == "UsageError"
 
 
+@pytest.mark.parametrize("given", [["--run-id", "mine"], ["--run-id=mine"]], ids=" ".join)
+def test_wrong_usage_with_json_tells_the_run_that_was_meant(weft_inside: Inside, given: list[str]) -> None:
+    for arguments in (["run", "gone.py", "--in-memory"], ["run", "gone.py", "--nonsense"], ["submit"]):
+        ended = weft_inside(*arguments, *given, "--json")
+        assert (ended.code, ended.json["run_id"]) == (2, "mine")
+
+
+@pytest.mark.parametrize("run_id", ["", "r" * 1001, "ä" * 501], ids=["empty", "long", "long in bytes"])
+@pytest.mark.parametrize("command", [["run", "plan.py"], ["submit", "--plan", "plan.py"]], ids=lambda words: words[0])
+def test_a_run_id_has_a_length_that_servers_take(weft_inside: Inside, command: list[str], run_id: str) -> None:
+    weft_inside.write("plan.py", "return 1\n")
+    ended = weft_inside(*command, "--run-id", run_id)
+    assert ended.code == 2
+    assert f"it has {len(run_id.encode()):,} bytes; a run's id has 1 to 1,000" in ended.stderr
+
+
 def test_debug_shows_the_traceback(weft: Weft) -> None:
     assert "Traceback" not in weft("tools", "list").stderr
     assert "Traceback" in weft("tools", "list", "--debug").stderr

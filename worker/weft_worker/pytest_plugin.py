@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from weft_compiler.plan import Plan
 
     from weft_worker.fakes import Fakes
+    from weft_worker.prepare import Prepared
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,35 @@ def _run(
     import asyncio
 
     from weft_worker.in_memory import run_prepared
-    from weft_worker.prepare import Prepared
 
-    catalog, answers, given = _catalog_of(tools), _fakes_of(fakes), dict(inputs or {})
-    plan = _compile(source, catalog, answers, given)
-    prepared = Prepared(plan, given, catalog, answers, ())
+    __tracebackhide__ = True
+    prepared = _prepare(source, tools, fakes, dict(inputs or {}))
     # A thread of its own, because the test itself may run in an event loop.
     run = _in_thread(lambda: asyncio.run(run_prepared(prepared, run_id="test")))
     error = run.error and WeftError(run.error.type, run.error.message, run.error.line, run.error.step)
     return WeftRun(run.status, run.result, run.stdout, [(step.tool, step.arguments) for step in run.steps], error)
+
+
+def _prepare(
+    source: str | Path,
+    tools: Sequence[Any] | str | Path,
+    fakes: Mapping[str, Any] | str | Path | None,
+    inputs: dict[str, Any],
+) -> Prepared:
+    """What is to be run. What is wrong with it is told without our own frames: the test's line is meant."""
+    from weft_activities.catalog import CatalogError
+    from weft_compiler.diagnostics import CompileFailed
+
+    from weft_worker.fakes import FakesError
+    from weft_worker.prepare import Prepared
+    from weft_worker.problems import CommandFailed
+
+    __tracebackhide__ = True
+    try:
+        catalog, answers = _catalog_of(tools), _fakes_of(fakes)
+        return Prepared(_compile(source, catalog, answers, inputs), inputs, catalog, answers, ())
+    except (CatalogError, CommandFailed, CompileFailed, FakesError) as error:
+        raise error.with_traceback(None) from None
 
 
 def _compile(source: str | Path, catalog: Catalog | None, fakes: Fakes | None, inputs: dict[str, Any]) -> Plan:

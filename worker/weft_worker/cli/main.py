@@ -11,6 +11,7 @@ import sys
 
 try:
     import functools
+    import itertools
     import os
     from collections.abc import Callable, Sequence
     from typing import Annotated, Any, Literal, NoReturn
@@ -70,14 +71,15 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line. Returns the exit code."""
     options = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     as_json, debug = "--json" in options, "--debug" in options
+    tell = functools.partial(print_failure, as_json=as_json, debug=debug, run_id=_run_id(options))
     # Understood anywhere on the line, and for errors in other options too.
     rest = [each for each in options if each != "--debug"] + list(arguments[len(options) :])
     try:
         code = typer.main.get_command(app).main(rest, prog_name="weft", standalone_mode=False)
     except typer.TyperException as error:
-        return print_failure(_usage(error), as_json=as_json, debug=debug)
+        return tell(_usage(error))
     except CommandFailed as failure:
-        return print_failure(failure, as_json=as_json, debug=debug)
+        return tell(failure)
     except BrokenPipeError:
         # Whoever read our output has gone; nothing can be said to it any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -89,11 +91,20 @@ def run(arguments: Sequence[str]) -> int:
         problem = Problem("internal", f"{type(error).__name__}: {error}{hint}")
         unforeseen = CommandFailed([problem], type_=type(error).__name__)
         unforeseen.__cause__ = error
-        return print_failure(unforeseen, as_json=as_json, debug=debug)
+        return tell(unforeseen)
     if code == _INTERRUPTED:
-        said = failed("interrupted; a run that had begun is kept: see `weft list`", type_="Interrupted")
-        return print_failure(said, as_json=as_json, debug=debug)
+        return tell(failed("interrupted; a run that had begun is kept: see `weft list`", type_="Interrupted"))
     return int(code or 0)
+
+
+def _run_id(options: Sequence[str]) -> str:
+    """The run's id as the command line says it, for errors that come before it is understood; else empty."""
+    for option, value in itertools.pairwise([*options, ""]):
+        if option == "--run-id":
+            return value
+        if option.startswith("--run-id="):
+            return option.partition("=")[2]
+    return ""
 
 
 def _usage(error: typer.TyperException) -> CommandFailed:

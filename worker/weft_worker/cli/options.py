@@ -19,7 +19,21 @@ Tools = Annotated[
 Inputs = Annotated[
     str | None, typer.Option("--inputs", "-i", metavar="JSON|@FILE", help="The run's inputs: a JSON object.")
 ]
-RunId = Annotated[str | None, typer.Option("--run-id", metavar="ID", help="Id of the run; else one is made up.")]
+#: Bytes that a Temporal server takes in the name of a workflow or a task queue (its setting `limit.maxIDLength`).
+NAME_BYTES = 1000
+
+
+def _check_run_id(value: str | None) -> str | None:
+    size = 1 if value is None else len(value.encode(errors="surrogateescape"))
+    if not 0 < size <= NAME_BYTES:
+        raise typer.BadParameter(f"it has {size:,} bytes; a run's id has 1 to {NAME_BYTES:,}")
+    return value
+
+
+RunId = Annotated[
+    str | None,
+    typer.Option("--run-id", metavar="ID", callback=_check_run_id, help="Id of the run; else one is made up."),
+]
 Attempts = Annotated[
     int | None,
     typer.Option("--attempts", min=1, metavar="N", help="Attempts of each step after transient failures."),

@@ -57,8 +57,9 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> int:
     return outcome.exit_code
 
 
-def print_failure(failure: CommandFailed, *, as_json: bool, debug: bool) -> int:
-    """Print why a command could not do its work. Returns the exit code."""
+def print_failure(failure: CommandFailed, *, as_json: bool, debug: bool, run_id: str = "") -> int:
+    """Print why a command could not do its work; `run_id` is the run that was meant, where the failure does not
+    say. Returns the exit code."""
     if debug:
         traceback.print_exception(failure)
     for text in filter(None, (problem.for_people() for problem in failure.problems)):
@@ -67,7 +68,7 @@ def print_failure(failure: CommandFailed, *, as_json: bool, debug: bool) -> int:
         first = failure.problems[0]
         error = OutcomeError(failure.type, first.message, first.line)
         found = [problem.to_json() for problem in failure.problems]
-        print_json(Outcome(failure.run_id, "failed", error=error, extra={"diagnostics": found}).to_json())
+        print_json(Outcome(failure.run_id or run_id, "failed", error=error, extra={"diagnostics": found}).to_json())
     return failure.exit_code
 
 

@@ -11,10 +11,12 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from weft_worker.cli.interrupts import LastWord, interruptible
+from weft_worker.cli.options import NAME_BYTES
 from weft_worker.cli.output import print_outcome, say
 from weft_worker.connect import Target
 from weft_worker.outcome import Outcome
@@ -171,14 +173,19 @@ async def _run(
 
     connection = await connect(target, settings)
     run_id = run_id or new_run_id(prepared.plan.file)
-    # A queue of its own: another `weft run` at the same server may not have this run's tools.
-    queue = f"{settings.task_queue}:{run_id}"
+    queue = _own_queue(settings.task_queue, run_id)
     options = RunOptions(attempts=attempts, tool_sources=prepared.tool_sources)
     catalog = prepared.catalog or Catalog()
     # From before the run is recorded: whoever interrupts is told of a run that is kept.
     with interruptible(_last_word(connection, run_id, kept)) as interrupted:
         await start_run(connection, prepared.plan, prepared.inputs, run_id=run_id, task_queue=queue, options=options)
         kept.outcome = await _wait(connection, run_id, queue, catalog, settings, target, interrupted, hosts=hosts)
+
+
+def _own_queue(shared: str, run_id: str) -> str:
+    """A queue for one run: another `weft run` at the same server may not have this run's tools."""
+    queue = f"{shared}:{run_id}"
+    return queue if len(queue.encode()) <= NAME_BYTES else f"{shared}:{sha256(run_id.encode()).hexdigest()}"
 
 
 async def _wait(
