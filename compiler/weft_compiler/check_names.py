@@ -14,7 +14,7 @@ from weft_compiler.source import Source
 from weft_compiler.tool_spec import ToolSpec
 
 #: Names that every module has; the class of tools' errors is one of them.
-_MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "ToolError"})
+_MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__class__", "ToolError"})
 _LISTED = 12
 _NEARLY_SPELT = 0.8
 #: Builtins that nobody calls.

@@ -169,13 +169,17 @@ def _find_generators(tree: ast.Module, names: Names, effects: Effects, owners: _
     if any(isinstance(node, ast.For) for node in effects.suspending):
         # What `for` calls by itself, such as `__iter__`, nobody names.
         lasting |= {f for f in generators if f.name.startswith("__")}
-    for node, scope in walk_scoped(names, tree, names.module):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            function = names.known_function(scope, node.id)
-            if function is not None and function in generators and not _is_used_up(node, effects, owners):
-                lasting.add(function)
-        elif isinstance(node, ast.Attribute) and not _is_used_up(node, effects, owners):
-            lasting |= {f for f in generators if f.name == node.attr}
+    mentions = list(walk_scoped(names, tree, names.module))
+    before = -1
+    while before != len(lasting):
+        before = len(lasting)
+        for node, scope in mentions:
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                function = names.known_function(scope, node.id)
+                if function is not None and function in generators and not _is_used_up(node, lasting, effects, owners):
+                    lasting.add(function)
+            elif isinstance(node, ast.Attribute) and not _is_used_up(node, lasting, effects, owners):
+                lasting |= {f for f in generators if f.name == node.attr}
     effects.generators = {f for f in lasting if not f.decorator_list}
     effects.graph_functions |= effects.generators
     for spot in owners.yields:
@@ -183,8 +187,11 @@ def _find_generators(tree: ast.Module, names: Names, effects: Effects, owners: _
             effects.suspending |= owners.chain(spot)
 
 
-def _is_used_up(callee: ast.expr, effects: Effects, owners: _Owners) -> bool:
-    """Whether what a generator function's name stands in runs the generator to its end at once."""
+def _is_used_up(callee: ast.expr, lasting: set[FunctionNode], effects: Effects, owners: _Owners) -> bool:
+    """Whether what a generator function's name stands in runs the generator to its end at once.
+
+    `lasting` are the generators that are known not to be; what they delegate to lasts with them.
+    """
     call = owners.parents.get(callee)
     if not isinstance(call, ast.Call) or call.func is not callee:
         return False
@@ -200,7 +207,7 @@ def _is_used_up(callee: ast.expr, effects: Effects, owners: _Owners) -> bool:
             comprehension = owners.parents.get(user)
             return not isinstance(comprehension, ast.GeneratorExp) and comprehension not in effects.suspending
         case ast.YieldFrom():
-            return owners.runner(user) is owners.runner(call) and not effects.suspends(user)
+            return owners.runner(user) not in lasting and not effects.suspends(user)
         case _:
             return False
 

@@ -149,7 +149,7 @@ def _recording(node: ast.stmt) -> list[ast.stmt]:
             return [node, *_record(_as_value(node.target), node)]
         case ast.AnnAssign() if node.value is not None:
             return [node, *_record(_as_value(node.target), node)]
-        case ast.If() | ast.For() | ast.While():
+        case ast.If() | ast.For() | ast.AsyncFor() | ast.While():
             node.body = _recording_last(node.body)
             node.orelse = _recording_last(node.orelse)
         case ast.Try() | ast.TryStar():

@@ -22,6 +22,24 @@ from tests.oracle.run import run_cpython
 
 CASES = load_cases(Path(__file__).parent)
 RUNS = [pytest.param(case, id=case.id) for case in CASES if not case.diagnostics]
+#: Cases in which the machine differs from CPython, or cannot take a checkpoint, to this day. Each must differ: the one
+#: that agrees again is to be taken off the list.
+DIFFERENT = set((Path(__file__).parent / "different.txt").read_text().split())
+
+
+def _in_the_machine(restored: bool) -> list[Any]:
+    lists = {f"{'restored' if restored else 'straight'}:", "both:"}
+    return [
+        pytest.param(
+            case,
+            id=case.id,
+            marks=[pytest.mark.xfail(strict=True)] if any(f"{each}{case.id}" in DIFFERENT for each in lists) else [],
+        )
+        for case in CASES
+        if not case.diagnostics
+    ]
+
+
 REFUSED = [pytest.param(case, id=case.id) for case in CASES if case.diagnostics]
 GRAPHS = [pytest.param(case, id=case.id) for case in CASES if case.graph is not None]
 #: Bound before a script runs: generated code often leaves the imports out.
@@ -43,12 +61,12 @@ def test_cpython(case: Case, update: bool) -> None:
         assert outcome == case.outcome
 
 
-@pytest.mark.parametrize("case", RUNS)
+@pytest.mark.parametrize("case", _in_the_machine(restored=False))
 def test_machine(case: Case) -> None:
     assert str(run_machine(case.source, case.tools, case.inputs)) == case.outcome
 
 
-@pytest.mark.parametrize("case", RUNS)
+@pytest.mark.parametrize("case", _in_the_machine(restored=True))
 def test_machine_from_checkpoints(case: Case) -> None:
     assert str(run_machine(case.source, case.tools, case.inputs, restored=True)) == case.outcome
 

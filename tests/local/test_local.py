@@ -270,7 +270,7 @@ async def test_virtual_time_begins_at_a_fixed_moment() -> None:
 
 
 @script
-def crashes(start: p.Start) -> Script:
+def crashes_its_host(start: p.Start) -> Script:
     yield [call("a", "work", n=1)]
     nested: tuple[Any, ...] = ()
     for _ in range(200_000):
@@ -282,7 +282,7 @@ async def test_a_program_that_kills_its_host_fails_with_its_line() -> None:
     pool = HostPool(size=1, limits=HostLimits(stack_bytes=1024**2), machine=f"{__name__}:ScriptedMachine")
     try:
         outcome = await run_plan(
-            plan("crashes", tool("work")), {}, plus_one, machine=lambda start: pool.start("run", start)
+            plan("crashes_its_host", tool("work")), {}, plus_one, machine=lambda start: pool.start("run", start)
         )
     finally:
         pool.close()

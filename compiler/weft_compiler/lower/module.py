@@ -68,7 +68,7 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
         uses_class=uses_class,
         is_generator=node in unit.effects.generators,
         locals=tuple(sorted(b.locals)),
-        cells=tuple(sorted(b.cells)),
+        cells=tuple(sorted(b.cells | ({CLASS} if uses_class else set()))),
         frees=tuple(sorted(scope.frees | (scope.declared_nonlocal & set(scope.bindings)))),
         doc=ast.get_docstring(node),
         span=span_of(node, unit.source),

@@ -185,6 +185,7 @@ _BY_SLOTS: tuple[type, ...] = (
     generators.AskGenerator,
     generators.AsyncGenerator,
     generators.Generator,
+    generators.NextOrDefault,
     groups.LeaveTaskGroup,
     groups.TaskGroup,
     groups.Timeout,

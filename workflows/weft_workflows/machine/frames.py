@@ -8,6 +8,7 @@ run first, or done. It raises to fail. A frame's fields are all its state, so th
 
 from __future__ import annotations
 
+import types
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from weft_workflows.machine.futures import Future, StepFuture, Task
@@ -113,8 +114,22 @@ def _begin_waiting(program: Program, task: Task, awaitable: Any) -> Future | Non
         program.check_depth(task)
         task.frames.append(awaitable.take())
         return None
+    if isinstance(awaitable, types.CoroutineType):
+        return _at_once(program, awaitable)
     if awaitable is task:
         raise RuntimeError(f"Task cannot await on itself: {task!r}")
     if isinstance(awaitable, Future):
         return awaitable
     raise TypeError(f"object {type(awaitable).__name__} can't be used in 'await' expression")
+
+
+def _at_once(program: Program, coroutine: types.CoroutineType[Any, Any, Any]) -> Future:
+    """What a coroutine of the sandbox's own library gives: those never wait."""
+    finished = Future(program.loop)
+    try:
+        coroutine.send(None)
+    except StopIteration as stopped:
+        finished.set_result(stopped.value)
+        return finished
+    coroutine.close()
+    raise TypeError("object coroutine can't be used in 'await' expression")

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from weft_workflows.machine.cursors import special_method
 from weft_workflows.machine.frames import Frame, Given, Outcome, Resumption
 from weft_workflows.machine.futures import Task
+from weft_workflows.machine.stepped import SteppedFrame
 from weft_workflows.machine.values import Coroutine, EffectfulCall
 
 if TYPE_CHECKING:
@@ -29,8 +31,6 @@ class _Suspended:
         self.state = "created"
 
     def check(self, kind: str, value: Any) -> None:
-        if self.state == "running":
-            raise ValueError(f"{kind} already executing")
         if self.state == "created" and value is not None:
             raise TypeError(f"can't send non-None value to a just-started {kind}")
 
@@ -73,6 +73,8 @@ class Generator(_Suspended):
 
     def _go_on(self, value: Any, error: BaseException | None) -> Any:
         """Runs to the next `yield`. Raises StopIteration at the end."""
+        if self.state == "running":
+            raise ValueError("generator already executing")
         self.check("generator", value)
         if self.frame is None or (self.state == "created" and error is not None):
             self.finish()
@@ -120,29 +122,30 @@ class AsyncGenerator(_Suspended):
         return self
 
     def __anext__(self) -> Coroutine:
-        return Coroutine("__anext__", AskGenerator(self, None, None, closing=False))
+        return Coroutine("__anext__", AskGenerator(self, "anext", None, None))
 
     def asend(self, value: Any) -> Coroutine:
-        return Coroutine("asend", AskGenerator(self, value, None, closing=False))
+        return Coroutine("asend", AskGenerator(self, "asend", value, None))
 
     def athrow(self, error: Any) -> Coroutine:
         raised = error() if isinstance(error, type) else error
-        return Coroutine("athrow", AskGenerator(self, None, raised, closing=False))
+        return Coroutine("athrow", AskGenerator(self, "athrow", None, raised))
 
     def aclose(self) -> Coroutine:
-        return Coroutine("aclose", AskGenerator(self, None, GeneratorExit(), closing=True))
+        return Coroutine("aclose", AskGenerator(self, "aclose", None, GeneratorExit()))
 
 
 class AskGenerator(Frame):
     """Asks an asynchronous generator for its next element. Raises StopAsyncIteration at its end."""
 
-    __slots__ = ("asked", "closing", "error", "generator", "value")
+    __slots__ = ("asked", "asking", "error", "generator", "value")
 
-    def __init__(self, generator: AsyncGenerator, value: Any, error: BaseException | None, closing: bool) -> None:
+    def __init__(self, generator: AsyncGenerator, asking: str, value: Any, error: BaseException | None) -> None:
         self.generator = generator
+        #: Which method asks: `anext`, `asend`, `athrow` or `aclose`.
+        self.asking = asking
         self.value = value
         self.error = error
-        self.closing = closing
         self.asked = False
 
     def resume(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
@@ -151,10 +154,12 @@ class AskGenerator(Frame):
         if error is not None:
             raise error
         generator = self.generator
+        if generator.state == "running":
+            raise RuntimeError(f"{self.asking}(): asynchronous generator is already running")
         generator.check("async generator", self.value)
         if generator.frame is None or (generator.state == "created" and self.error is not None):
             generator.finish()
-            if self.closing:
+            if self.asking == "aclose":
                 return Outcome("done", None)
             raise self.error or StopAsyncIteration()
         self.asked = True
@@ -165,12 +170,45 @@ class AskGenerator(Frame):
         generator = self.generator
         if isinstance(value, Given):
             generator.state = "suspended"
-            if self.closing:
+            if self.asking == "aclose":
                 raise RuntimeError("async generator ignored GeneratorExit")
             return Outcome("done", value.value)
         generator.finish()
-        if self.closing and (error is None or isinstance(error, (GeneratorExit, StopAsyncIteration))):
+        if self.asking == "aclose" and (error is None or isinstance(error, (GeneratorExit, StopAsyncIteration))):
             return Outcome("done", None)
         if isinstance(error, (StopIteration, StopAsyncIteration)):
             raise RuntimeError(f"async generator raised {type(error).__name__}") from error
         raise error or StopAsyncIteration()
+
+
+_NONE: Any = object()
+
+
+def ask_next(iterator: Any, default: Any = _NONE, /) -> Any:
+    """The builtin `anext`."""
+    following = special_method(iterator, "__anext__")
+    if following is None:
+        raise TypeError(f"'{type(iterator).__name__}' object is not an async iterator")
+    asked = following(iterator)
+    return asked if default is _NONE else Coroutine("anext", NextOrDefault(asked, default))
+
+
+class NextOrDefault(SteppedFrame):
+    """`anext` with a default for the iterator's end."""
+
+    __slots__ = ("asked", "default")
+
+    def __init__(self, asked: Any, default: Any) -> None:
+        super().__init__()
+        self.asked = asked
+        self.default = default
+
+    def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        return self.wait(self.asked, "answered")
+
+    def answered(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        if isinstance(error, StopAsyncIteration):
+            return Outcome("done", self.default)
+        if error is not None:
+            raise error
+        return Outcome("done", value)

@@ -188,6 +188,7 @@ def _block(body: list[ast.stmt], function: Function) -> ast.Module:
     captured = sorted((set(function.cells) | set(function.frees)) & (loads | stores))
     local = set(function.locals)
     own = {name for name in loads | stores if name.startswith("__weft_") and name not in _SUPPLIED}
+    own -= set(captured)
     declared = _declarations(stores, captured, local | own)
     loading = [*_loads(_LOCALS, sorted(loads & local)), *_load_temporaries(sorted(loads & own))]
     storing = [

@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from weft_workflows.machine import generators
 from weft_workflows.machine.aio import AsyncioModule
 from weft_workflows.machine.checkpoint_refusals import refuse_unstorable
 from weft_workflows.machine.frames import drive
@@ -46,7 +47,7 @@ class Program:
 
     def _make_namespace(self) -> dict[str, Any]:
         namespace = new_globals(self)
-        namespace["__builtins__"]["ToolError"] = ToolError
+        namespace["__builtins__"] |= {"ToolError": ToolError, "anext": generators.ask_next}
         namespace.update(
             {MAKE_FUNCTION: self._make_function, INVOKE: self._invoke, MISSING: KeyError, UNBOUND: NameError}
         )

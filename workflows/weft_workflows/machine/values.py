@@ -84,13 +84,16 @@ class MachineFunction:
     """
 
     __slots__ = ("__dict__", "binder", "loaded", "program")
-    __weft_names__: ClassVar[frozenset[str]] = frozenset({"__name__", "__doc__", "__qualname__"})
+    __weft_names__: ClassVar[frozenset[str]] = frozenset({"__name__", "__doc__", "__qualname__", "__wrapped__"})
+    __weft_stores__: ClassVar[frozenset[str]] = __weft_names__
 
     def __init__(self, program: Program, loaded: LoadedFunction, binder: types.FunctionType) -> None:
         self.program = program
         self.loaded = loaded
         self.binder = binder
         binder.__qualname__ = loaded.qualname
+        # In the instance, since the class has a docstring of its own.
+        self.__dict__["__doc__"] = loaded.function.doc
 
     def __getattr__(self, name: str) -> Any:
         match name:

@@ -245,13 +245,15 @@ def shield(program: Program, awaitable: Any) -> Future:
 class ToThreadFrame(Frame):
     """`asyncio.to_thread`: pure code has nothing to wait for, so that it runs here, after one turn of the others."""
 
-    __slots__ = ("arguments", "function", "keywords", "started")
+    __slots__ = ("arguments", "function", "keywords", "started", "waiting")
 
     def __init__(self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
         self.function = function
         self.arguments = arguments
         self.keywords = keywords
         self.started = False
+        #: Whether the function made a coroutine, as a tool does, whose result is the function's.
+        self.waiting = False
 
     def resume(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
         if error is not None:
@@ -259,5 +261,8 @@ class ToThreadFrame(Frame):
         if not self.started:
             self.started = True
             return Outcome("yield")
+        if self.waiting:
+            return Outcome("done", value)
         made = self.function(*self.arguments, **self.keywords)
-        return Outcome("wait", made) if isinstance(made, Coroutine) else Outcome("done", made)
+        self.waiting = isinstance(made, Coroutine)
+        return Outcome("wait" if self.waiting else "done", made)

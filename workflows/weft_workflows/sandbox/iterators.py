@@ -7,6 +7,8 @@ iterator. A class names the attributes that make up its state in `__slots__`; th
 
 from __future__ import annotations
 
+import enum
+import types
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -109,7 +111,13 @@ def iterate(value: Any) -> Iterator[Any]:
         return SetIterator(value)
     if kind is BigRange:
         return BigRangeIterator(value._meter, value._range)
-    return iter(value)
+    return _kept_members(value, iter(value))
+
+
+def _kept_members(value: Any, iterator: Iterator[Any]) -> Iterator[Any]:
+    """The members of an enum or a flag, which the standard library gives by a generator, by position instead."""
+    is_enum = isinstance(value, (enum.EnumMeta, enum.Flag)) and isinstance(iterator, types.GeneratorType)
+    return iter(list(iterator)) if is_enum else iterator
 
 
 def iterate_backwards(value: Any) -> Iterator[Any]:
@@ -120,7 +128,7 @@ def iterate_backwards(value: Any) -> Iterator[Any]:
     if kind in _VIEW_MAPPING and type(_mapping(value)) is dict:
         return DictIterator(_mapping(value), _VIEW_MAPPING[kind], backwards=True)
     backwards: Iterator[Any] = reversed(value)
-    return backwards
+    return _kept_members(value, backwards)
 
 
 def _mapping(view: Any) -> Any:
