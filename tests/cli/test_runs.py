@@ -52,8 +52,13 @@ def test_people_get_the_result_the_id_and_a_link_that_works(weft_served: Weft) -
     output, result, _, summary, link = ended.stdout.splitlines()
     assert (output, result) == ("hello", "42")
     assert summary.startswith(("run project-", "run plan-"))
-    with urlopen(link.removeprefix("see "), timeout=10) as page:
+    see, url, while_ = link.split(" ", 2)
+    assert (see, while_) == ("see", "(while `weft dev` runs)")
+    with urlopen(url, timeout=10) as page:
         assert page.status == 200
+    run_id = url.rpartition("/")[2]
+    for command in ("status", "result"):
+        assert weft_served(command, run_id).stdout.endswith(f"/{run_id} (while `weft dev` runs)\n")
 
 
 def test_a_failed_run_exits_with_1_and_names_the_line(weft_served: Weft) -> None:

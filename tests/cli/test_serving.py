@@ -36,6 +36,7 @@ def test_dev_serves_submitted_runs_until_ctrl_c(weft: Weft) -> None:
     assert link.endswith("/workflows/run-s")
     await_truth(lambda: weft("status", run_id).code == 0, "the submitted run does not complete")
     assert weft("result", run_id, "--json").json["result"] == 8
+    assert weft("result", run_id).stdout.endswith(f"see {link}\n")
     dev.send_signal(signal.SIGINT)
     ended = weft.end(dev)
     assert ended.code == 0, ended.stderr
@@ -59,6 +60,7 @@ def test_workers_of_two_roles_share_the_work(weft_served: Weft, temporal_server:
     assert (status.code, status.json["status"], status.json["lines"]) == (3, "running", [1])
     await_truth(lambda: weft_served("status", run_id, **queue).code == 0, "the run does not complete")
     assert weft_served("result", run_id, "--json").json["result"] == 6
+    assert weft_served("result", run_id, *address).stdout.endswith(f"/workflows/{run_id}\n")
     for worker in (runs, steps):
         worker.send_signal(signal.SIGTERM)
         assert weft_served.end(worker).code == 0

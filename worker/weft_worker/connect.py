@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weft_worker.embedded import EmbeddedServerError, ServerLease
+from weft_worker.embedded import EmbeddedServerError, ServerLease, is_kept_up
 from weft_worker.problems import CommandFailed, failed
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ class Target:
         if address_is_configured(address):
             return cls(address)
         return cls(None, ServerLease(state))
+
+    @property
+    def stays(self) -> bool:
+        """Whether the server outlives this command, and its UI with it."""
+        return self.lease is None or is_kept_up(self.lease.state)
 
     def close(self) -> None:
         """Give the lease up, if there is one; the last one ends the server."""

@@ -24,7 +24,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any
 
-from weft_worker.keeper import DATABASE, INFO, KEEPER, LEASES, LOG, START
+from weft_worker.keeper import DATABASE, DEV, INFO, KEEPER, LEASES, LOG, START
 from weft_worker.locks import FileLock, is_locked
 
 _START_TIMEOUT = 40.0
@@ -115,6 +115,11 @@ class ServerLease:
 def running_server(state: Path) -> ServerInfo | None:
     """The embedded server of that state directory if one answers now; takes no lease and starts nothing."""
     return _read_info(state) if is_locked(state / KEEPER) else None
+
+
+def is_kept_up(state: Path) -> bool:
+    """Whether `weft dev` keeps that directory's server, which else ends with the last command that uses it."""
+    return is_locked(state / DEV)
 
 
 def has_database(state: Path) -> bool:

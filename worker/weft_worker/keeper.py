@@ -32,6 +32,8 @@ from typing import IO, Any
 from weft_worker.locks import FileLock
 
 LEASES, KEEPER, SERVER, START = "leases.lock", "keeper.lock", "server.lock", "start.lock"
+#: Held by `weft dev`: its server stays, so runs may be left to it.
+DEV = "dev.lock"
 INFO, PORTS, PID, LOG, DATABASE = "server.json", "ports.json", "server.pid", "server.log", "temporal.db"
 PORT_NAMES = ("port", "ui-port", "http-port", "metrics-port")
 HOST = "127.0.0.1"

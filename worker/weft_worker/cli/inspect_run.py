@@ -60,9 +60,9 @@ async def _show(what: str, run_id: str, target: Target, as_json: bool, form: For
     connection = await _connect(target)
     match what:
         case "status":
-            return await _show_status(connection, run_id, as_json)
+            return await _show_status(connection, run_id, as_json, target.stays)
         case "result":
-            return await _show_result(connection, run_id, as_json)
+            return await _show_result(connection, run_id, as_json, target.stays)
         case "steps":
             return await _show_steps(connection, run_id, as_json)
         case "source":
@@ -73,7 +73,7 @@ async def _show(what: str, run_id: str, target: Target, as_json: bool, form: For
             raise ValueError(f"no view of a run is called {what}")
 
 
-async def _show_status(connection: Connection, run_id: str, as_json: bool) -> int:
+async def _show_status(connection: Connection, run_id: str, as_json: bool, server_stays: bool) -> int:
     from weft_worker.runs import status_of
 
     outcome, history, view = await status_of(connection, run_id)
@@ -90,14 +90,14 @@ async def _show_status(connection: Connection, run_id: str, as_json: bool) -> in
             say(f"the run cannot go on: {history.blocked}")
         elif view is None:
             say(f"no worker answers for the run; go on with it: weft resume {run_id}")
-    return print_outcome(outcome, as_json=False)
+    return print_outcome(outcome, as_json=False, server_stays=server_stays)
 
 
-async def _show_result(connection: Connection, run_id: str, as_json: bool) -> int:
+async def _show_result(connection: Connection, run_id: str, as_json: bool, server_stays: bool) -> int:
     from weft_worker.runs import status_of
 
     outcome, _, _ = await status_of(connection, run_id)
-    return print_outcome(outcome, as_json=as_json)
+    return print_outcome(outcome, as_json=as_json, server_stays=server_stays)
 
 
 async def _show_steps(connection: Connection, run_id: str, as_json: bool) -> int:

@@ -48,12 +48,12 @@ def print_json(value: Any) -> None:
     _write(_results or sys.stdout, json.dumps(value, ensure_ascii=False))
 
 
-def print_outcome(outcome: Outcome, *, as_json: bool) -> int:
-    """Print how a run stands. Returns the exit code."""
+def print_outcome(outcome: Outcome, *, as_json: bool, server_stays: bool = True) -> int:
+    """Print how a run stands; people are told where the link ends with the command. Returns the exit code."""
     if as_json:
         print_json(outcome.to_json())
     else:
-        _print_for_people(outcome)
+        _print_for_people(outcome, server_stays)
     return outcome.exit_code
 
 
@@ -84,7 +84,7 @@ def _write(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
-def _print_for_people(outcome: Outcome) -> None:
+def _print_for_people(outcome: Outcome, server_stays: bool) -> None:
     if outcome.stdout:
         print_text(outcome.stdout.removesuffix("\n"))
     # Where a script only prints, what it printed is its result.
@@ -97,7 +97,7 @@ def _print_for_people(outcome: Outcome) -> None:
     steps = "1 step" if outcome.steps == 1 else f"{outcome.steps} steps"
     print_text(f"\nrun {outcome.run_id}: {outcome.status}, {steps}")
     if outcome.ui_url:
-        print_text(f"see {outcome.ui_url}")
+        print_text(f"see {outcome.ui_url}{'' if server_stays else ' (while `weft dev` runs)'}")
 
 
 def _print_error(error: OutcomeError) -> None:

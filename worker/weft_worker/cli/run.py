@@ -45,12 +45,13 @@ class Kept:
     state_dir: Path | None
     address: str | None
     outcome: Outcome | None = None
+    server_stays: bool = True
 
     def tell(self) -> int:
         """Print how the run stands, and how to go on with one that was left. Returns the exit code."""
         assert self.outcome is not None
         explain_waiting(self.outcome, self.state_dir, self.address)
-        return print_outcome(self.outcome, as_json=self.as_json)
+        return print_outcome(self.outcome, as_json=self.as_json, server_stays=self.server_stays)
 
     @contextmanager
     def despite_ctrl_c(self) -> Iterator[None]:
@@ -82,6 +83,7 @@ def run_here(
     kept = Kept(as_json, state_dir, address)
     # The server and a host boot while this process imports and compiles.
     with kept.despite_ctrl_c(), open_target(address, state_dir) as target:
+        kept.server_stays = target.stays
         from weft_worker.hosts import open_hosts
         from weft_worker.settings import load_settings
 
@@ -100,6 +102,7 @@ def resume_here(run_id: str, tools: list[str], *, address: str | None, state_dir
     """Go on with a run: worker, wait, print. Returns the exit code."""
     kept = Kept(as_json, state_dir, address)
     with kept.despite_ctrl_c(), open_target(address, state_dir) as target:
+        kept.server_stays = target.stays
         asyncio.run(go_on(run_id, tools, target, kept))
     return kept.tell()
 

@@ -11,8 +11,9 @@ from weft_worker.cli.interrupts import interruptible
 from weft_worker.cli.output import print_json, print_text, say
 from weft_worker.cli.run import first_of, keep_server, open_target
 from weft_worker.connect import Target, address_is_configured
-from weft_worker.embedded import ServerLease
-from weft_worker.locks import FileLock, is_locked
+from weft_worker.embedded import ServerLease, is_kept_up
+from weft_worker.keeper import DEV
+from weft_worker.locks import FileLock
 from weft_worker.outcome import COMPLETED, Outcome
 from weft_worker.problems import failed, misused
 from weft_worker.state import state_directory
@@ -21,15 +22,12 @@ if TYPE_CHECKING:
     from weft_worker.prepare import Prepared
     from weft_worker.worker import Role
 
-#: Held by `weft dev`: its server stays, so runs may be left to it.
-_DEV_LOCK = "dev.lock"
-
 
 def run_dev(tools: list[str], *, state_dir: Path | None) -> int:
     """Serve until Ctrl-C. Returns the exit code."""
     state = state_directory(state_dir)
     state.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(state / _DEV_LOCK)
+    lock = FileLock(state / DEV)
     if not lock.acquire(timeout=0):
         raise misused(f"weft dev already runs on {state}: use it, or name another --state-dir")
     with ExitStack() as stack:
@@ -65,7 +63,7 @@ def submit_run(
     prepared = prepare(plan_file, tools, inputs=inputs, limits=limits)
     if prepared.warnings:
         say(prepared.warnings)
-    if not address_is_configured(address) and not is_locked(state_directory(state_dir) / _DEV_LOCK):
+    if not address_is_configured(address) and not is_kept_up(state_directory(state_dir)):
         raise failed(
             "no server stays to work on the run: start one with `weft dev`, or name one with --address HOST:PORT",
             type_="ServerError",

@@ -44,6 +44,7 @@ def decide(
     given = _parse_value(value)
     kept = Kept(as_json, state_dir, address)
     with kept.despite_ctrl_c(), open_target(address, state_dir) as target:
+        kept.server_stays = target.stays
         from weft_workflows.messages import Decision
 
         decision = Decision(step=step, action=action, value=given, decision_id=uuid.uuid4().hex)
@@ -55,9 +56,10 @@ def cancel_run(run_id: str, *, address: str | None, state_dir: Path | None, as_j
     """Ask a run to stop, and wait a moment for it. Returns the exit code, 0 where it has stopped."""
     with open_target(address, state_dir) as target:
         outcome = asyncio.run(_cancel(run_id, target))
+        stays = target.stays
     if outcome.status == "running":
         say(f"cancelling is asked for; if no worker is at it, this ends it: weft resume {run_id}")
-    code = print_outcome(outcome, as_json=as_json)
+    code = print_outcome(outcome, as_json=as_json, server_stays=stays)
     return 0 if outcome.status == "cancelled" else code
 
 
