@@ -24,7 +24,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any
 
-from weft_worker.keeper import DATABASE, DEV, INFO, KEEPER, LEASES, LOG, START
+from weft_worker.keeper import DEV, INFO, KEEPER, LEASES, LOG, START
 from weft_worker.locks import FileLock, is_locked
 
 _START_TIMEOUT = 40.0
@@ -120,11 +120,6 @@ def running_server(state: Path) -> ServerInfo | None:
 def is_kept_up(state: Path) -> bool:
     """Whether `weft dev` keeps that directory's server, which else ends with the last command that uses it."""
     return is_locked(state / DEV)
-
-
-def has_database(state: Path) -> bool:
-    """Whether that state directory has ever had a server, and so may know runs."""
-    return (state / DATABASE).exists()
 
 
 def _start_keeper(state: Path) -> None:

@@ -32,5 +32,11 @@ class InProcessHosts:
     def restore(self, key: str, snapshot: bytes) -> InProcessMachine:
         return InProcessMachine.restore(key, snapshot)
 
+    def wait_ready(self) -> None:
+        """There is nothing to start."""
+
+    def forgive(self, _key: str) -> None:
+        """No death is ever charged: there is nobody left to charge it."""
+
     def close(self) -> None:
         """Nothing outlives the process."""

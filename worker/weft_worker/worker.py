@@ -50,11 +50,14 @@ class Workers:
         self._settings = settings
         #: Hosts that this object opened and has to close.
         self._hosts: Any = None
+        #: The hosts in which this worker's runs are evaluated, None where it takes no runs.
+        self._evaluating: Any = None
         workflows: list[type] = []
         queues = _activities_by_queue(catalog, task_queue) if role != "workflows" else {}
         if role != "activities":
             if hosts is None:
                 hosts = self._hosts = open_hosts(settings.hosts)
+            self._evaluating = hosts
             evaluators.install(hosts, evaluators.signals_through(client))
             workflows.append(RunWorkflow)
             queues.setdefault(task_queue, [])
@@ -69,6 +72,9 @@ class Workers:
         return tuple(worker.task_queue for worker in self._workers)
 
     async def __aenter__(self) -> Workers:
+        if self._evaluating is not None:
+            # Else the first activation would pay for the start of a host.
+            await asyncio.to_thread(self._evaluating.wait_ready)
         self._running = [asyncio.create_task(worker.run()) for worker in self._workers]
         return self
 

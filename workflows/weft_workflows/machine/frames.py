@@ -9,6 +9,7 @@ run first, or done. It raises to fail. A frame's fields are all its state, so th
 from __future__ import annotations
 
 import types
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from weft_workflows.machine.futures import Future, StepFuture, Task
@@ -32,14 +33,14 @@ class Given(NamedTuple):
     value: Any
 
 
-class Frame:
+class Frame(ABC):
     """One activation on a task's stack."""
 
     __slots__ = ()
 
+    @abstractmethod
     def resume(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
         """Goes on with the result, or the error, of what the frame waited for."""
-        raise NotImplementedError
 
     def position(self) -> str:
         """The frame's part of the call path; empty if it adds nothing."""

@@ -5,6 +5,7 @@ Who waits stands in a list, first come, first served; a waiter that is cancelled
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.machine.frames import Outcome
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from weft_workflows.machine.program import Program
 
 
-class _Held:
+class _Held(ABC):
     """What can be held in an `async with`: acquired on entering, released on leaving."""
 
     __slots__ = ()
 
+    @abstractmethod
     def acquiring(self, result: Any) -> SteppedFrame:
         """The frame that acquires and gives that result."""
-        raise NotImplementedError
 
     def acquire(self) -> Coroutine:
         return Coroutine("acquire", self.acquiring(True))
@@ -34,8 +35,9 @@ class _Held:
     def __aexit__(self, *_details: Any) -> Coroutine:
         return Coroutine("__aexit__", MethodFrame(self, "release"))
 
+    @abstractmethod
     def release(self) -> None:
-        raise NotImplementedError
+        """Gives up what was acquired."""
 
 
 class Lock(_Held):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from weft_workflows.machine.frames import Frame, Outcome
@@ -28,8 +29,9 @@ class SteppedFrame(Frame):
         outcome: Outcome = getattr(self, self.at)(program, task, value, error)
         return outcome
 
+    @abstractmethod
     def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
-        raise NotImplementedError
+        """The first step."""
 
     def wait(self, awaitable: Any, then: str) -> Outcome:
         """Waits, and goes on at the method `then`."""
