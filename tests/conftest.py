@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,3 +21,9 @@ def temporal_server(server_state: Path) -> Iterator[ServerInfo]:
     """The session's embedded server: `.address` is host:port, the namespace is `default`."""
     with ServerLease(server_state) as lease:
         yield lease.wait()
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C reach the commands under test: a shell starts what runs in its background deaf to it, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
