@@ -1,4 +1,4 @@
-"""What tests of several folders share: one embedded server for the session."""
+"""What tests of several folders share: one embedded server for the session, and the option that writes what cases expect."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from pathlib import Path
 
 import pytest
 from weft_worker.embedded import ServerInfo, ServerLease
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write the expected outcomes and graphs of the cases")
+
+
+@pytest.fixture
+def update(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--update"))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ A file is a title, prose, and a section (`## Title`) for each case. Fenced block
 - `graph`: the printed graph.
 - `outcome`: how the run ends, as `Outcome` prints it.
 
-Graph and outcome are written by `pytest tests/cases --update`; the outcome comes from CPython, never from the machine.
+Graph and outcome are written by `pytest FOLDER --update`; the outcome comes from CPython, never from the machine.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def run_machine(
 
     Raises CompileFailed.
     """
-    plan = compile_source(source, [tool.spec for tool in tools.values()], file="plan.py")
+    plan = compile_source(source, [tool.spec for tool in tools.values()], file="plan.py", inputs=tuple(inputs or {}))
     world = World(tools)
 
     async def call(name: str, arguments: dict[str, Any], step: StepInfo) -> Any:
