@@ -32,7 +32,7 @@ def run_machine(
         return await world.perform(name, arguments, step.sleep)
 
     machine = Restored.start if restored else None
-    run = asyncio.run(run_plan(plan, dict(inputs or {}), call, clock="virtual", machine=machine))
+    run = asyncio.run(run_plan(plan, dict(inputs or {}), call, clock="virtual", machine=machine, attempts=1))
     return _outcome(run, tools)
 
 

@@ -354,7 +354,7 @@ def _lower_with(b: Builder, node: ast.With | ast.AsyncWith, items: Sequence[ast.
 
 def _lower_try(b: Builder, node: ast.Try) -> None:
     b.flush()
-    where = b.place("try", [node], [])
+    where = b.place("try", [node], [h.type for h in node.handlers if h.type is not None])
     with b.block() as body:
         lower_body(b, node.body)
     handlers = tuple(_handler(b, h) for h in node.handlers)
