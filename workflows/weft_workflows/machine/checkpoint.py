@@ -67,9 +67,8 @@ def read_checkpoint(data: bytes, trace: Callable[[int], None]) -> tuple[Program,
     """
     kept = _read(data)
     program = Program(load_unit(kept["plan"]), kept["seed"], trace)
-    for name in kept["modules"]:
-        program.namespace["__builtins__"]["__import__"](name)
     run = Surroundings(program)
+    run.environment.load_again(kept["modules"])
 
     def ready(state: list[Any]) -> None:
         _set_namespace(program, state[0])

@@ -11,6 +11,7 @@ from weft_workflows.machine.codec_names import Surroundings
 
 _META: Any = type(enum.Enum)
 _OWN_STATE = frozenset(("_value_", "_name_", "__objclass__", "_sort_order_", "_inverted_"))
+_METHODS = (types.FunctionType, types.MethodDescriptorType, types.WrapperDescriptorType)
 _PLAIN = frozenset((int, str, float, bool, bytes, type(None)))
 
 
@@ -38,7 +39,8 @@ def _enum(run: Surroundings, value: Any) -> Taken:
     ]
     head = (value.__name__, value.__qualname__, value.__module__, len(value.__bases__), *value.__bases__)
     own = [(member._value_, _extra(member)) for member in value.__members__.values()]
-    return (*head, *members), [value.__doc__, own, *_attributes(run, value)]
+    taken = _taken_over(run, value)
+    return (*head, *members), [value.__doc__, own, taken, *_attributes(run, value, {name for name, *_ in taken})]
 
 
 def _build_value(kind: Any, member: Any) -> Any:
@@ -57,11 +59,31 @@ def _extra(member: Any) -> dict[str, Any] | None:
     return {name: each for name, each in member.__dict__.items() if name not in _OWN_STATE} or None
 
 
-def _attributes(run: Surroundings, value: Any) -> list[Any]:
+def _taken_over(run: Surroundings, value: type) -> list[tuple[str, int, str]]:
+    """Methods of a base, put here by the enum module or by `__str__ = str.__str__`: the name here, which class of the
+    hierarchy has it, and its name there.
+    """
+    return [
+        (name, *source)
+        for name, attribute in sorted(value.__dict__.items())
+        if name not in _BROUGHT and isinstance(attribute, _METHODS) and not _is_own(run, attribute)
+        if (source := _source(value, name, attribute)) is not None
+    ]
+
+
+def _source(value: type, name: str, attribute: Any) -> tuple[int, str] | None:
+    bases = list(enumerate(value.__mro__))[1:]
+    same = [(index, name) for index, base in bases if base.__dict__.get(name) is attribute]
+    other = ((index, each) for index, base in bases for each, found in base.__dict__.items() if found is attribute)
+    return same[0] if same else next(other, None)
+
+
+def _attributes(run: Surroundings, value: Any, taken: set[str]) -> list[Any]:
     return [
         each
         for name, attribute in sorted(value.__dict__.items())
-        if name not in value.__members__ and (_is_own(run, attribute) or not _is_brought(name, attribute))
+        if name not in value.__members__ and name not in taken
+        if _is_own(run, attribute) or not _is_brought(name, attribute)
         for each in (name, attribute)
     ]
 
@@ -72,10 +94,10 @@ def _is_own(run: Surroundings, attribute: Any) -> bool:
 
 
 def _is_brought(name: str, attribute: Any) -> bool:
-    """What the enum module puts there itself, makes of members, and takes over from the type of their values."""
+    """What the enum module puts there itself and makes of members, and where they keep their state."""
     if name in _BROUGHT or (name.startswith("_") and name.endswith("_") and not name.startswith("__")):
         return True
-    if isinstance(attribute, types.MethodDescriptorType | types.WrapperDescriptorType):
+    if isinstance(attribute, types.GetSetDescriptorType):
         return True
     return isinstance(attribute, enum.property) and attribute.fget is None
 
@@ -90,7 +112,7 @@ def _make_enum(run: Surroundings, name: str, qualname: str, module: str, count: 
 
 
 def _fill_enum(_run: Surroundings, target: Any, contents: list[Any]) -> None:
-    doc, own, *attributes = contents
+    doc, own, taken, *attributes = contents
     for member, (value, extra) in zip(target.__members__.values(), own, strict=True):
         if member._value_ is not value:
             _set_value(target, member, value)
@@ -98,6 +120,8 @@ def _fill_enum(_run: Surroundings, target: Any, contents: list[Any]) -> None:
             member.__dict__.update(extra)
     for name, each in zip(attributes[::2], attributes[1::2], strict=True):
         type.__setattr__(target, name, each)
+    for name, index, there in taken:
+        type.__setattr__(target, name, target.__mro__[index].__dict__[there])
     type.__setattr__(target, "__doc__", doc)
 
 
@@ -120,7 +144,13 @@ def _set_value(target: Any, member: Any, value: Any) -> None:
         state.get("_unhashable_values_map_", {}).setdefault(member._name_, []).append(value)
 
 
-ENUM = Kind("enum", "name, qualname, module, bases, members; doc, values, attributes", _enum, _make_enum, _fill_enum)
+ENUM = Kind(
+    "enum",
+    "name, qualname, module, bases, members; doc, values, methods of bases, attributes",
+    _enum,
+    _make_enum,
+    _fill_enum,
+)
 
 
 def _member(_run: Surroundings, value: Any) -> Taken:

@@ -6,7 +6,7 @@ One `Environment` per run, made by `new_globals` and held by the run's meter. No
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from weft_workflows.sandbox.allowed import ALLOWED_MODULES
@@ -159,6 +159,14 @@ class Environment:
             if parent == name and isinstance(package, Module):
                 package.__dict__[child] = self.load(full)
         return package
+
+    def load_again(self, names: Sequence[str]) -> None:
+        """Loads what a run had loaded, in its order and nothing else; submodules are attributes of loaded packages."""
+        for name in names:
+            self.load(name)
+        for parent in dict.fromkeys(name.rpartition(".")[0] for name in names):
+            if parent in names:
+                self._package(parent)
 
     def load(self, name: str) -> Any:
         """The module of that name. Raises ModuleNotFoundError where it is not allowed."""
