@@ -99,7 +99,7 @@ class _FunctionCheck:
         if self.function.name != self.name:
             self.faults.general.append(f"{self.name}: the function there is named {self.function.name!r}")
         for parameter in self.function.parameters:
-            if show(parameter) not in self.declared:
+            if show(parameter) not in self.declared and not parameter.startswith("__weft_"):
                 self.faults.general.append(f"{self.name}: the parameter {parameter!r} is no declared variable")
         for problem in self._span_problems(self.function.span):
             self.faults.general.append(f"{self.name}: {problem}")
@@ -242,15 +242,21 @@ def _waits(node: ast.AST) -> bool:
 
 
 def _stub_names(nodes: list[ast.AST]) -> list[str]:
-    """The names of the definitions whose body is `...`, in the order of the text."""
-    stubs = [
-        node
-        for node in nodes
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and len(node.body) == 1
-        and ast.unparse(node.body[0]) == "..."
-    ]
-    return [stub.name for stub in sorted(stubs, key=lambda stub: (stub.lineno, stub.col_offset))]
+    """The names of what has the body `...`, in the order of the text."""
+    stubs = [(node, name) for node in nodes if (name := _stub_name(node)) is not None]
+    return [name for _, name in sorted(stubs, key=lambda stub: (stub[0].lineno, stub[0].col_offset))]  # type: ignore[attr-defined]
+
+
+def _stub_name(node: ast.AST) -> str | None:
+    match node:
+        case (
+            ast.FunctionDef(body=[ast.Expr(ast.Constant(value=v))])
+            | ast.AsyncFunctionDef(body=[ast.Expr(ast.Constant(value=v))])
+        ) if v is ...:
+            return node.name
+        case ast.GeneratorExp(elt=ast.Constant(value=v)) if v is ...:
+            return "<genexpr>"
+    return None
 
 
 def _exit_problems(node: Compute, tree: ast.AST) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 - Annotations outside of class bodies go: a run does not evaluate them.
 - Private names in classes get their full spelling, `_Class__name`, since methods are run outside of their class.
-- A function's body that is just `...` becomes `pass`; after this, `...` marks the functions that the machine runs.
+- A function's body that is just `...` becomes `pass`, and a generator's `...` becomes an expression; after this, `...` marks the
+  functions and generator expressions that the machine runs.
 """
 
 from __future__ import annotations
@@ -44,6 +45,13 @@ class _Normaliser(ast.NodeTransformer):
         self._in_class, self._class = True, node.name
         node.body = [self.visit(statement) for statement in node.body]
         self._in_class, self._class = outer
+        return node
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.elt, ast.Constant) and node.elt.value is ...:
+            chosen = ast.IfExp(ast.Constant(True), node.elt, ast.copy_location(ast.Constant(None), node.elt))
+            node.elt = ast.copy_location(chosen, node.elt)
         return node
 
     def visit_arg(self, node: ast.arg) -> ast.AST:

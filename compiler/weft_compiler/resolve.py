@@ -18,6 +18,8 @@ from typing import Literal
 ScopeKind = Literal["module", "function", "lambda", "class", "comprehension", "generator"]
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 ComprehensionNode = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+#: What can run as a frame of its own.
+RunnableNode = FunctionNode | ast.GeneratorExp
 
 #: Scopes whose code can outlive the expression that made them.
 _CAPTURING: frozenset[ScopeKind] = frozenset({"function", "lambda", "class", "generator"})
@@ -165,7 +167,7 @@ class _Builder(ast.NodeVisitor):
         parent = self.scope
         if parent.kind == "module":
             qualname = name
-        elif parent.kind in ("function", "lambda"):
+        elif parent.kind in ("function", "lambda", "generator"):
             qualname = f"{parent.qualname}.<locals>.{name}"
         else:
             qualname = f"{parent.qualname}.{name}"
@@ -258,6 +260,9 @@ class _Builder(ast.NodeVisitor):
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
         self.visit(node.value)
         self.scope.function().bind(node.target.id, node)
+        if self.scope.kind in ("comprehension", "generator"):
+            # It binds a variable from outside, which a generator expression captures for that.
+            self.scope.uses.setdefault(node.target.id, node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         if isinstance(node.target, ast.Name):

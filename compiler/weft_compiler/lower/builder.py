@@ -21,10 +21,12 @@ from weft_compiler.diagnostics import Reporter, span_of
 from weft_compiler.effects import Effects
 from weft_compiler.flow_paths import FunctionValue, ToolValue
 from weft_compiler.module_members import asyncio_name
-from weft_compiler.resolve import FunctionNode, Names, Scope, resolve, stored_names
+from weft_compiler.resolve import FunctionNode, Names, RunnableNode, Scope, resolve, stored_names
 from weft_compiler.source import Source
 from weft_compiler.tool_spec import ToolSpec
 
+#: The first iterable of a generator expression that the machine runs, begun.
+FIRST = "__weft_t0"
 _SPAWNERS = frozenset({"create_task", "ensure_future"})
 _LOOPS = (ast.For, ast.While, ast.AsyncFor)
 _LEAVING = (graph.Return, graph.Raise, graph.Break, graph.Continue)
@@ -44,8 +46,10 @@ class Unit:
     keys: dict[ast.AST, str] = field(default_factory=dict)
     #: Names that a variable of a comprehension must not take when it becomes a variable of the function.
     taken: set[str] = field(default_factory=set)
+    #: What stands for a generator expression that the machine runs, with its key.
+    stubs: dict[ast.AST, str] = field(default_factory=dict)
 
-    def key_of(self, node: FunctionNode) -> str:
+    def key_of(self, node: RunnableNode) -> str:
         """The function's key in the graph: its qualified name, numbered where it is not unique."""
         if node not in self.keys:
             qualname = self.names.scopes[node].qualname
@@ -185,6 +189,13 @@ class Builder:
         reads = {n for s in found.scopes.values() for n in s.uses if found.owner(s, n) is None}
         return tuple(sorted(n for n in reads if self.is_variable(n))), tuple(sorted(found.module.bindings))
 
+    def used_late(self, node: ast.GeneratorExp) -> tuple[str, ...]:
+        """The variables from outside that a generator expression uses later than when it is made, sorted."""
+        first, *others = node.generators
+        begun = ast.comprehension(first.target, ast.Tuple([], ast.Load()), first.ifs, first.is_async)
+        reads, writes = self.reads_and_writes([located(ast.GeneratorExp(node.elt, [begun, *others]), node)])
+        return tuple(sorted({*reads, *writes}))
+
     def is_variable(self, name: str) -> bool:
         return name.startswith("__weft_") or bool(self.unit.names.bindings(self.scope, name)) or self.is_own(name)
 
@@ -240,14 +251,15 @@ class Builder:
     # -- code ------------------------------------------------------------------------------------------------------
 
     def expression(self, node: ast.expr) -> graph.Code:
-        stubs = _Stubs(self.unit)
-        return expression_code(stubs.visit(node))
+        stubs = _Stubs(self)
+        visited = stubs.visit(node)
+        return expression_code(visited, tuple(stubs.keys))
 
     def code(self, statements: list[ast.stmt]) -> tuple[graph.Code, list[ast.stmt]]:
         """The code of statements, and the statements as they stand in it."""
-        stubs = _Stubs(self.unit)
+        stubs = _Stubs(self)
         visited = [stubs.visit(s) for s in statements]
-        return statements_code(visited, tuple(stubs.in_order(visited))), visited
+        return statements_code(visited, tuple(stubs.keys)), visited
 
     def assign(self, name: str, value: ast.expr) -> ast.stmt:
         """`name = value`, on the line of the value."""
@@ -259,20 +271,25 @@ class Builder:
 
 
 class _Stubs(ast.NodeTransformer):
-    """Replaces the bodies of functions that the machine runs by `...`."""
+    """Replaces the bodies of functions and generator expressions that the machine runs by `...`.
 
-    def __init__(self, unit: Unit) -> None:
-        self.unit = unit
-        self.found: dict[ast.AST, str] = {}
+    `keys` are those of what was replaced, in the order in which a visitor meets it in the text too.
+    """
+
+    def __init__(self, b: Builder) -> None:
+        self.unit = b.unit
+        self.b = b
+        self.keys: list[str] = []
 
     def _visit_function(self, node: FunctionNode) -> ast.AST:
         if node not in self.unit.effects.graph_functions:
             return self.generic_visit(node)
+        self.keys.append(self.unit.key_of(node))
         body = ast.copy_location(ast.Expr(ast.copy_location(ast.Constant(...), node)), node)
-        fields = {**{name: getattr(node, name) for name in node._fields}, "body": [body]}
-        stub = ast.copy_location(type(node)(**fields), node)
-        self.found[stub] = self.unit.key_of(node)
-        return stub
+        fields = {name: getattr(node, name) for name in node._fields}
+        fields["args"] = self.visit(node.args)
+        fields["decorator_list"] = [self.visit(decorator) for decorator in node.decorator_list]
+        return ast.copy_location(type(node)(**{**fields, "body": [body]}), node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         return self._visit_function(node)
@@ -280,9 +297,26 @@ class _Stubs(ast.NodeTransformer):
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         return self._visit_function(node)
 
-    def in_order(self, statements: list[ast.stmt]) -> list[str]:
-        stubs = [n for n in ast.walk(ast.Module(statements, [])) if n in self.found]
-        return [self.found[n] for n in sorted(stubs, key=lambda n: (n.lineno, n.col_offset))]  # type: ignore[attr-defined]
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        """`(... for __weft_t0 in xs if (a, b))`: the first iterable, and the variables that the rest mentions."""
+        if node in self.unit.stubs:
+            self.keys.append(self.unit.stubs[node])
+            node.generators[0].iter = self.visit(node.generators[0].iter)
+            return node
+        if node not in self.unit.effects.generators:
+            return self.generic_visit(node)
+        key = self.unit.key_of(node)
+        self.keys.append(key)
+        mentioned = [ast.Name(name, ast.Load()) for name in self.b.used_late(node)]
+        first = ast.comprehension(
+            target=ast.Name(FIRST, ast.Store()),
+            iter=self.visit(node.generators[0].iter),
+            ifs=[ast.Tuple([*mentioned], ast.Load())] if mentioned else [],
+            is_async=0,
+        )
+        stub: ast.GeneratorExp = located(ast.GeneratorExp(ast.Constant(...), [first]), node)
+        self.unit.stubs[stub] = key
+        return stub
 
 
 def exits_of(statements: Sequence[ast.stmt]) -> tuple[Any, ...]:

@@ -11,24 +11,15 @@ from collections.abc import Callable
 
 from weft_compiler import graph
 from weft_compiler.lower import expressions, statements
-from weft_compiler.lower.builder import Builder, located
+from weft_compiler.lower.builder import FIRST, Builder, located
+from weft_compiler.ownership import consumed_generator
 from weft_compiler.resolve import ComprehensionNode, Scope, elements, walk_scoped
-
-#: Builtins that take all of an iterable at once, so that a list in its place makes no difference.
-_CONSUMERS = frozenset({"sum", "list", "tuple", "set", "frozenset", "sorted", "min", "max", "dict"})
 
 
 def is_consumed_generator(b: Builder, node: ast.Call) -> bool:
-    """`sum(await f(x) for x in xs)`: a generator that the call around it runs to its end, or to its first hit."""
-    if not node.args or not isinstance(node.args[0], ast.GeneratorExp) or not b.unit.effects.suspends(node.args[0]):
-        return False
-    if isinstance(node.func, ast.Attribute):
-        return node.func.attr == "join"
-    return (
-        isinstance(node.func, ast.Name)
-        and not b.unit.names.bindings(b.scope, node.func.id)
-        and (node.func.id in _CONSUMERS or (node.func.id in ("any", "all") and len(node.args[0].generators) == 1))
-    )
+    """Whether the call runs a generator expression that holds a step to its end, or to its first hit."""
+    generator = consumed_generator(node, b.unit.names, b.scope)
+    return generator is not None and b.unit.effects.suspends(generator)
 
 
 def lower_consumed_generator(b: Builder, node: ast.Call) -> ast.expr:
@@ -45,10 +36,22 @@ def lower_consumed_generator(b: Builder, node: ast.Call) -> ast.expr:
     return ast.copy_location(call, node)
 
 
+def lower_generator_expression(b: Builder, node: ast.GeneratorExp) -> None:
+    """The body of the generator function that a generator expression is; its first iterable is its parameter."""
+    b.rebound = {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
+
+    def give() -> None:
+        value = expressions.lower_expression(b, node.elt)
+        b.flush()
+        b.emit(graph.Yield(value=b.expression(value), **b.place("yield", [node.elt], [value])))
+
+    _loop(b, node, 0, b.load(FIRST, node.generators[0].iter), give, ())
+
+
 def lower_comprehension(b: Builder, node: ComprehensionNode) -> ast.expr:
     match node:
         case ast.GeneratorExp():
-            b.unit.reporter.report("effectful-generator", node)
+            node.generators[0].iter = expressions.lower_expression(b, node.generators[0].iter)
             return node
         case ast.ListComp():
             return _accumulate_list(b, node)
@@ -179,3 +182,5 @@ def _rename(b: Builder, node: ComprehensionNode, owner: Scope, old: str, new: st
     for name, scope in inside:
         if isinstance(name, ast.Name) and name.id == old and names.owner(scope, old) is owner:
             name.id = new
+        if isinstance(name, ast.GeneratorExp) and old in (frees := names.scopes[name].frees):
+            frees ^= {old, new}

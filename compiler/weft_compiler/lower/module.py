@@ -7,9 +7,10 @@ import builtins
 
 from weft_compiler import graph
 from weft_compiler.diagnostics import span_of
-from weft_compiler.lower.builder import Builder, Unit, located
+from weft_compiler.lower.builder import FIRST, Builder, Unit, located
+from weft_compiler.lower.comprehensions import lower_generator_expression
 from weft_compiler.lower.statements import lower_body
-from weft_compiler.resolve import FunctionNode, is_generator, parameters
+from weft_compiler.resolve import FunctionNode, RunnableNode, is_generator, parameters
 
 MODULE = "<module>"
 #: What a method's class is called in its code.
@@ -24,7 +25,7 @@ def lower_module(unit: Unit, tree: ast.Module) -> dict[str, graph.Function]:
         unit.key_of(function)
     lowered = {MODULE: _lower_top_level(unit, tree)}
     for function in functions:
-        lowered[unit.key_of(function)] = _lower_function(unit, function)
+        lowered[unit.key_of(function)] = _lower_runnable(unit, function)
     return lowered
 
 
@@ -51,6 +52,12 @@ def _lower_top_level(unit: Unit, tree: ast.Module) -> graph.Function:
     )
 
 
+def _lower_runnable(unit: Unit, node: RunnableNode) -> graph.Function:
+    if isinstance(node, ast.GeneratorExp):
+        return _lower_generator_expression(unit, node)
+    return _lower_function(unit, node)
+
+
 def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
     scope = unit.names.scopes[node]
     _check_function(unit, node)
@@ -71,6 +78,28 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
         cells=tuple(sorted(b.cells | ({CLASS} if uses_class else set()))),
         frees=tuple(sorted(scope.frees | (scope.declared_nonlocal & set(scope.bindings)))),
         doc=ast.get_docstring(node),
+        span=span_of(node, unit.source),
+        body=graph.Block(nodes=tuple(nodes)),
+    )
+
+
+def _lower_generator_expression(unit: Unit, node: ast.GeneratorExp) -> graph.Function:
+    if node in unit.effects.stepped:
+        unit.reporter.report("effectful-generator", node)
+    scope = unit.names.scopes[node]
+    b = Builder(unit, scope)
+    with b.block() as nodes:
+        lower_generator_expression(b, node)
+    return graph.Function(
+        name=unit.key_of(node),
+        qualname=scope.qualname,
+        signature=FIRST,
+        parameters=(FIRST,),
+        is_async=node in unit.effects.asynchronous,
+        is_generator=True,
+        locals=tuple(sorted(b.locals)),
+        cells=tuple(sorted(b.cells)),
+        frees=tuple(sorted(scope.frees)),
         span=span_of(node, unit.source),
         body=graph.Block(nodes=tuple(nodes)),
     )

@@ -184,6 +184,7 @@ _BY_SLOTS: tuple[type, ...] = (
     waits.Deadline,
     generators.AskGenerator,
     generators.AsyncGenerator,
+    generators.Begun,
     generators.Generator,
     generators.NextOrDefault,
     groups.LeaveTaskGroup,

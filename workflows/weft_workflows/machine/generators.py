@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from weft_compiler import graph
+
 from weft_workflows.machine.cursors import special_method
 from weft_workflows.machine.frames import Frame, Given, Outcome, Resumption
 from weft_workflows.machine.futures import Task
 from weft_workflows.machine.stepped import SteppedFrame
 from weft_workflows.machine.values import Coroutine, EffectfulCall
+from weft_workflows.sandbox.iterators import iterate
 
 if TYPE_CHECKING:
     from weft_workflows.machine.graph_frame import GraphFrame
     from weft_workflows.machine.program import Program
+    from weft_workflows.machine.unit import LoadedFunction
 
 
 class _Suspended:
@@ -37,6 +41,35 @@ class _Suspended:
     def finish(self) -> None:
         self.state = "finished"
         self.frame = None
+
+
+class Begun:
+    """The iterator over a generator expression's first iterable: its loop takes it as it is."""
+
+    __slots__ = ("iterator",)
+
+    def __init__(self, iterator: Any) -> None:
+        self.iterator = iterator
+
+
+def begun(loaded: LoadedFunction, iterable: Any) -> Begun:
+    """Begins the first iterable of a generator expression, as its loop would."""
+    loop = loaded.function.body.nodes[0]
+    assert isinstance(loop, graph.Loop)
+    return Begun(async_iterator(iterable) if loop.is_async else iterate(iterable))
+
+
+def async_iterator(iterable: Any) -> Any:
+    """What `async for` asks. Raises TypeError with CPython's wording."""
+    name = type(iterable).__name__
+    begin = special_method(iterable, "__aiter__")
+    if begin is None:
+        raise TypeError(f"'async for' requires an object with __aiter__ method, got {name}")
+    iterator = begin(iterable)
+    if special_method(iterator, "__anext__") is None:
+        kind = type(iterator).__name__
+        raise TypeError(f"'async for' received an object from __aiter__ that does not implement __anext__: {kind}")
+    return iterator
 
 
 class Generator(_Suspended):

@@ -26,9 +26,9 @@ from weft_workflows.machine.cursors import (
     DelegateCursor,
     LoopCursor,
     WithCursor,
-    special_method,
 )
 from weft_workflows.machine.frames import Frame, Outcome
+from weft_workflows.machine.generators import Begun, async_iterator
 from weft_workflows.machine.native import NativeCode
 from weft_workflows.machine.tracing import note_error
 from weft_workflows.sandbox.iterators import iterate
@@ -275,20 +275,11 @@ def _loop(frame: GraphFrame, node: graph.Loop) -> None:
     iterator = None
     if node.iterable is not None:
         iterable = frame.run(frame.loaded.native(node, "iterable", node.iterable, "value"))
-        iterator = _async_iterator(frame, iterable) if node.is_async else iterate(iterable)
+        if isinstance(iterable, Begun):
+            iterator = iterable.iterator
+        else:
+            iterator = frame.call(async_iterator if node.is_async else iterate, iterable)
     frame.cursors.append(LoopCursor(node, iterator))
-
-
-def _async_iterator(frame: GraphFrame, iterable: Any) -> Any:
-    name = type(iterable).__name__
-    begin = special_method(iterable, "__aiter__")
-    if begin is None:
-        raise TypeError(f"'async for' requires an object with __aiter__ method, got {name}")
-    iterator = frame.call(begin, iterable)
-    if special_method(iterator, "__anext__") is None:
-        kind = type(iterator).__name__
-        raise TypeError(f"'async for' received an object from __aiter__ that does not implement __anext__: {kind}")
-    return iterator
 
 
 def _with(frame: GraphFrame, node: graph.With) -> Outcome | Completion | None:

@@ -27,6 +27,7 @@ _FACTORY = "__weft_factory"
 _BLOCK = "__weft_block"
 #: Names that the machine supplies to native code; they end as they begin, so that class bodies do not mangle them.
 MAKE_FUNCTION = "__weft_function__"
+MAKE_GENERATOR = "__weft_generator__"
 INVOKE = "__weft_invoke__"
 MISSING = "__weft_missing__"
 UNBOUND = "__weft_unbound__"
@@ -69,14 +70,14 @@ class UnitNames:
 def _body(code: Code | tuple[Code, ...], form: Form, unit: UnitNames) -> list[ast.stmt]:
     if form == "raise":
         assert isinstance(code, tuple)
-        return [_raise([_expression(c) for c in code])]
+        return [_raise([_expression(c, unit) for c in code])]
     assert isinstance(code, Code)
     if form == "statements":
         tree = parse_code(code)
         assert isinstance(tree, ast.Module)
         _fill_stubs(tree, code.functions, unit)
         return [_Exits().visit(statement) for statement in tree.body]
-    value = _expression(code)
+    value = _expression(code, unit)
     if form == "test":
         value = _at(ast.IfExp(value, ast.Constant(True), ast.Constant(False)), value)
     elif form == "invoke":
@@ -86,9 +87,10 @@ def _body(code: Code | tuple[Code, ...], form: Form, unit: UnitNames) -> list[as
     return [_at(ast.Return(value), value)]
 
 
-def _expression(code: Code) -> ast.expr:
+def _expression(code: Code, unit: UnitNames) -> ast.expr:
     tree = parse_code(code, "eval")
     assert isinstance(tree, ast.Expression)
+    _fill_stubs(tree, code.functions, unit)
     return tree.body
 
 
@@ -132,8 +134,8 @@ class _Exits(ast.NodeTransformer):
 # -- functions that the machine runs -----------------------------------------------------------------------------------
 
 
-def _fill_stubs(tree: ast.Module, functions: tuple[str, ...], unit: UnitNames) -> None:
-    """Gives each `def f(…): ...` of a machine function the body of its binder.
+def _fill_stubs(tree: ast.AST, functions: tuple[str, ...], unit: UnitNames) -> None:
+    """Gives each `def f(…): ...` of a machine function the body of its binder, and makes each `(... for t in xs)` a call.
 
     A binder returns its bound arguments by name; it mentions the captured variables, so that its closure holds them.
     """
@@ -141,18 +143,27 @@ def _fill_stubs(tree: ast.Module, functions: tuple[str, ...], unit: UnitNames) -
 
 
 class _Binders(ast.NodeTransformer):
-    """Visits the stubs in the order of the text."""
+    """Visits the stubs in the order of their keys."""
 
     def __init__(self, keys: Iterator[str], unit: UnitNames) -> None:
         self._keys = keys
         self._unit = unit
 
     def _visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        if _is_stub(node):
-            return _as_binder(node, self._unit.functions[next(self._keys)])
-        return self.generic_visit(node)
+        if not _is_stub(node):
+            return self.generic_visit(node)
+        key = next(self._keys)
+        node.args = self.visit(node.args)
+        node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
+        return _as_binder(node, self._unit.functions[key])
 
     visit_FunctionDef = visit_AsyncFunctionDef = _visit_function
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
+        if not (isinstance(node.elt, ast.Constant) and node.elt.value is ...):
+            return self.generic_visit(node)
+        function = self._unit.functions[next(self._keys)]
+        return _as_generator(node, self.visit(node.generators[0].iter), function)
 
 
 def _is_stub(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -174,6 +185,17 @@ def _as_binder(node: ast.FunctionDef | ast.AsyncFunctionDef, function: Function)
     binder = _function(node.name, node.args, [bound, captured])
     binder.decorator_list = [*node.decorator_list, make]
     return _at(binder, node)
+
+
+def _as_generator(node: ast.GeneratorExp, first: ast.expr, function: Function) -> ast.expr:
+    """`make(key, lambda first: {"first": first} or (a, b), first iterable)`: the lambda's closure holds the captured variables."""
+    (name,) = function.parameters
+    bound: ast.expr = ast.Dict([ast.Constant(name)], [ast.Name(name, ast.Load())])
+    if function.frees:
+        captured = ast.Tuple([ast.Name(free, ast.Load()) for free in function.frees], ast.Load())
+        bound = ast.BoolOp(ast.Or(), [bound, captured])
+    arguments: list[ast.expr] = [ast.Constant(function.name), ast.Lambda(_parameters([name]), bound), first]
+    return _at(ast.Call(ast.Name(MAKE_GENERATOR, ast.Load()), arguments, []), node)
 
 
 # -- the block around ----------------------------------------------------------------------------------------------------
@@ -205,7 +227,17 @@ def _block(body: list[ast.stmt], function: Function) -> ast.Module:
 
 
 _SUPPLIED = frozenset(
-    {MAKE_FUNCTION, INVOKE, MISSING, UNBOUND, "__weft_format", "__weft_str", "__weft_repr", "__weft_ascii"}
+    {
+        MAKE_FUNCTION,
+        MAKE_GENERATOR,
+        INVOKE,
+        MISSING,
+        UNBOUND,
+        "__weft_format",
+        "__weft_str",
+        "__weft_repr",
+        "__weft_ascii",
+    }
 )
 
 

@@ -16,7 +16,7 @@ from weft_workflows.machine.checkpoint_refusals import refuse_unstorable
 from weft_workflows.machine.frames import drive
 from weft_workflows.machine.futures import Future, Loop, StepFuture, Task
 from weft_workflows.machine.graph_frame import GraphFrame, Immediate
-from weft_workflows.machine.native import INVOKE, MAKE_FUNCTION, MISSING, UNBOUND
+from weft_workflows.machine.native import INVOKE, MAKE_FUNCTION, MAKE_GENERATOR, MISSING, UNBOUND
 from weft_workflows.machine.protocol import Output
 from weft_workflows.machine.tool_errors import ToolError
 from weft_workflows.machine.unit import Unit
@@ -49,7 +49,13 @@ class Program:
         namespace = new_globals(self)
         namespace["__builtins__"] |= {"ToolError": ToolError, "anext": generators.ask_next}
         namespace.update(
-            {MAKE_FUNCTION: self._make_function, INVOKE: self._invoke, MISSING: KeyError, UNBOUND: NameError}
+            {
+                MAKE_FUNCTION: self._make_function,
+                MAKE_GENERATOR: self._make_generator,
+                INVOKE: self._invoke,
+                MISSING: KeyError,
+                UNBOUND: NameError,
+            }
         )
         namespace.update(self.unit.tools)
         for name in self.unit.plan.graph.modules:
@@ -81,6 +87,11 @@ class Program:
             return MachineFunction(self, self.unit.functions[key], binder)
 
         return make
+
+    def _make_generator(self, key: str, binder: types.FunctionType, iterable: Any) -> Any:
+        """What a generator expression gives; its first iterable is begun at once."""
+        function = MachineFunction(self, self.unit.functions[key], binder)
+        return function(generators.begun(function.loaded, iterable))
 
     def _invoke(self, callee: Any, /, *args: Any, **kwargs: Any) -> Coroutine | Immediate:
         """A call of a synchronous function that may hold steps."""

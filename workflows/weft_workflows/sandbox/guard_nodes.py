@@ -30,7 +30,9 @@ MatchValue MatchSingleton MatchSequence MatchMapping MatchClass MatchStar MatchA
 ALLOWED_NODES: frozenset[type] = frozenset(getattr(ast, name) for name in _NAMES.split() if hasattr(ast, name))
 
 #: What the machine supplies to code that it wrapped: makers of its functions and frames, and errors by names of its own.
-MACHINE_NAMES = frozenset(("__weft_function__", "__weft_invoke__", "__weft_missing__", "__weft_unbound__"))
+MACHINE_NAMES = frozenset(
+    ("__weft_function__", "__weft_generator__", "__weft_invoke__", "__weft_missing__", "__weft_unbound__")
+)
 _READABLE = frozenset(("__name__", "__doc__", "__debug__", "__class__"))
 
 
