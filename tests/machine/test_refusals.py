@@ -76,6 +76,6 @@ def test_an_ended_generator_may_stay() -> None:
 
 
 def test_what_hides_deeper_is_found_by_the_checkpoint() -> None:
-    machine, _ = start(_NATIVE + "held = {'rows': [A.rows]}\nawait step()")
+    machine, _ = start(_NATIVE + "held = {'rows': [A.rows]}\ndel A\nawait step()")
     with pytest.raises(Unstorable, match="`held` holds a generator, which cannot be kept"):
         machine.snapshot()
