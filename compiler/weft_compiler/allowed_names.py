@@ -110,10 +110,16 @@ _MODULES: dict[str, str] = {
         "pvariance stdev variance covariance correlation linear_regression StatisticsError NormalDist"
     ),
     "string": "ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits punctuation printable whitespace capwords Template",
-    "sys": "exit maxsize version version_info float_info int_info maxunicode byteorder getrecursionlimit stdout stderr argv",
+    "sys": (
+        "exit maxsize version version_info float_info int_info maxunicode byteorder getrecursionlimit stdout stderr argv exc_info "
+        "exception"
+    ),
     "textwrap": "wrap fill dedent indent shorten",
     "time": "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns strftime strptime gmtime localtime mktime sleep",
-    "traceback": "format_exc format_exception format_exception_only print_exc print_exception",
+    "traceback": (
+        "format_exc format_exception format_exception_only format_list format_tb extract_tb print_exc print_exception print_tb "
+        "FrameSummary TracebackException"
+    ),
     "types": "SimpleNamespace MappingProxyType NoneType",
     "typing": (
         "Annotated Any AnyStr Awaitable Callable ClassVar Coroutine DefaultDict Deque Dict Final FrozenSet Generator Generic "

@@ -113,7 +113,6 @@ _REFUSED_ATTRIBUTES: Final = frozenset(
         "__self__",
         "__spec__",
         "__subclasses__",
-        "__traceback__",
         "__wrapped__",
         "ag_code",
         "ag_frame",

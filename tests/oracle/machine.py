@@ -63,4 +63,5 @@ def _ignore(_line: int) -> None:
 def _outcome(run: LocalRun, tools: Mapping[str, FakeTool]) -> Outcome:
     calls = tuple(ToolCall.of(step.started, tools[step.tool].spec, step.arguments) for step in run.steps)
     error = (run.error.type, run.error.message) if run.error is not None else None
-    return Outcome(run.result, run.stdout, error, calls, round(run.elapsed, 6))
+    said = run.error.traceback if run.error is not None else ""
+    return Outcome(run.result, run.stdout, error, calls, round(run.elapsed, 6), traceback=said)

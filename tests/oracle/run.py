@@ -33,6 +33,9 @@ class Outcome:
     calls: tuple[ToolCall, ...] = ()
     #: Virtual seconds at the end.
     ended: float = 0.0
+    #: What `error` tells of, under CPython; the text of its traceback, in the machine.
+    failure: BaseException | None = field(default=None, compare=False)
+    traceback: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return "\n".join(self._lines()) + "\n"
@@ -65,7 +68,7 @@ def run_cpython(
     """
     script = prepare(source, tools)
     run = _Run(World(tools), dict(inputs or {}))
-    with _asyncio_of(run.loop_run), contextlib.redirect_stdout(run.stdout), warnings.catch_warnings():
+    with _asyncio_of(run.loop_run), _output_to(run.stdout), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return run.outcome(script, dict(modules or {}))
 
@@ -84,14 +87,15 @@ class _Run:
             namespace |= self.inputs
         exec(script.code, namespace)
         result: Any = None
-        error: tuple[str, str] | None = None
+        error: BaseException | None = None
         try:
             value = namespace[script.name]()
             result = to_json_value(self.loop_run(value) if script.is_async else value)
-        except (Exception, asyncio.CancelledError) as failure:  # noqa: BLE001  (part of the outcome)
-            error = (type(failure).__name__, str(failure))
+        except (Exception, asyncio.CancelledError, SystemExit) as failure:  # noqa: BLE001  (part of the outcome)
+            error = failure
+        said = None if error is None else (type(error).__name__, _message(error))
         ended = round(self.clock.now, 6)
-        return Outcome(result, self.stdout.getvalue(), error, tuple(self.calls), ended)
+        return Outcome(result, self.stdout.getvalue(), said, tuple(self.calls), ended, error)
 
     def loop_run(self, main: Any, *, debug: bool | None = None) -> Any:
         """`asyncio.run` on the run's clock."""
@@ -107,6 +111,19 @@ class _Run:
             return await self.world.perform(tool.spec.name, arguments, _rest)
 
         return call
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  (the script's own `__str__`)
+        return "<exception str() failed>"
+
+
+@contextlib.contextmanager
+def _output_to(stream: io.StringIO) -> Iterator[None]:
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        yield
 
 
 async def _rest(seconds: float) -> None:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
-_FUNCTION = "__oracle_module"
+#: The name of the function that the top-level code becomes.
+FUNCTION = "__oracle_module"
 _LAST = "__oracle_last"
 _INPUTS = "__oracle_inputs"
 
@@ -50,7 +51,7 @@ def prepare(source: str, tools: Collection[str], file: str = "plan.py") -> Scrip
     function = _function(names, body, is_async)
     module = ast.fix_missing_locations(ast.Module([*futures, function], type_ignores=[]))
     code = _module_qualnames(compile(module, file, "exec", dont_inherit=True))
-    return Script(code, _FUNCTION, is_async, entry, _INPUTS)
+    return Script(code, FUNCTION, is_async, entry, _INPUTS)
 
 
 def _module_level(nodes: Collection[ast.AST]) -> Iterator[ast.AST]:
@@ -189,14 +190,12 @@ def _function(names: list[str], body: list[ast.stmt], is_async: bool) -> ast.stm
     declared: list[ast.stmt] = [ast.Global(names)] if names else []
     kind: Any = ast.AsyncFunctionDef if is_async else ast.FunctionDef
     arguments = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
-    function: ast.stmt = kind(
-        name=_FUNCTION, args=arguments, body=[*declared, *body], decorator_list=[], type_params=[]
-    )
+    function: ast.stmt = kind(name=FUNCTION, args=arguments, body=[*declared, *body], decorator_list=[], type_params=[])
     return function
 
 
 def _module_qualnames(code: CodeType) -> CodeType:
     """The same code, with the names that its functions would have in a module: they stand in messages."""
-    prefix = f"{_FUNCTION}.<locals>."
+    prefix = f"{FUNCTION}.<locals>."
     constants = tuple(_module_qualnames(c) if isinstance(c, CodeType) else c for c in code.co_consts)
     return code.replace(co_consts=constants, co_qualname=code.co_qualname.removeprefix(prefix))

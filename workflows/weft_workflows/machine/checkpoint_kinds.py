@@ -26,6 +26,7 @@ _BY_TYPE: dict[type, Kind] = {
     **codec_iterators.KINDS,
     **codec_functions.KINDS,
     **codec_objects.KINDS,
+    types.TracebackType: codec_errors.TRACEBACK,
 }
 #: Every kind by its tag, as records name them.
 BY_TAG: dict[str, Kind] = {

@@ -23,10 +23,9 @@ from weft_workflows.machine.cursors import (
     WithCursor,
 )
 from weft_workflows.machine.graph_frame import GraphFrame
-from weft_workflows.machine.tracing import TracePoint
 from weft_workflows.machine.values import Coroutine
 from weft_workflows.sandbox.iterators import BigRangeIterator
-from weft_workflows.sandbox.library import functional, regex, typed
+from weft_workflows.sandbox.library import functional, regex, tracebacks, typed
 from weft_workflows.sandbox.safe_builtins import CallIterator
 
 #: What an object gets from its run, by the name of the slot.
@@ -221,6 +220,8 @@ _BY_SLOTS: tuple[type, ...] = (
     functional.SingleDispatch,
     functional.AttributeGetter,
     functional.MethodCaller,
+    tracebacks.FrameSummary,
+    tracebacks.Rendered,
     typed.NewKind,
 )
 
@@ -232,9 +233,6 @@ KINDS: dict[type, Kind] = {
         _frame,
         _make_frame,
         _fill_frame,
-    ),
-    TracePoint: Kind(
-        "trace point", "function, line", lambda _run, v: (tuple(v), None), lambda _run, *parts: TracePoint(*parts)
     ),
     functional.CacheInfo: Kind(
         "CacheInfo",

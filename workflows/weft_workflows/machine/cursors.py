@@ -14,6 +14,7 @@ from weft_compiler import graph
 from weft_workflows.machine.frames import Outcome
 from weft_workflows.machine.values import MachineFunction
 from weft_workflows.sandbox.meter import LimitExceeded
+from weft_workflows.sandbox.tracing import own_traceback
 
 if TYPE_CHECKING:
     from weft_workflows.machine.graph_frame import GraphFrame
@@ -271,7 +272,7 @@ class WithCursor:
         self.phase, self.pending = "exiting", completion
         frame.node = self.node
         error = completion[1] if completion is not None and completion[0] == "raise" else None
-        details = (None, None, None) if error is None else (type(error), error, None)
+        details = (None, None, None) if error is None else (type(error), error, own_traceback(error))
         return self._call(frame, self._method("exit"), *details)
 
 

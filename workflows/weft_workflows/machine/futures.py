@@ -10,11 +10,13 @@ Timers and steps leave through `Loop.commands`; what they bring back is delivere
 from __future__ import annotations
 
 import asyncio.exceptions
+import types
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from weft_workflows.machine.protocol import CallTool, CancelStep, CancelTimer, Command, StartTimer
+from weft_workflows.sandbox.tracing import own_traceback, set_traceback
 
 if TYPE_CHECKING:
     from weft_workflows.machine.frames import Frame
@@ -132,7 +134,7 @@ class Timer:
 class Future:
     """asyncio.Future. `state` is PENDING, FINISHED or CANCELLED."""
 
-    __slots__ = ("callbacks", "cancel_message", "error", "loop", "state", "value")
+    __slots__ = ("callbacks", "cancel_message", "error", "loop", "state", "trace", "value")
     __weft_names__: ClassVar[frozenset[str]] = frozenset(
         "add_done_callback cancel cancelled done exception result set_exception set_result".split()
     )
@@ -142,6 +144,8 @@ class Future:
         self.state = "PENDING"
         self.value: Any = None
         self.error: BaseException | None = None
+        #: The error's traceback when it was set: what the first to ask for the result gets it with.
+        self.trace: types.TracebackType | None = None
         self.cancel_message: Any = None
         self.callbacks: list[Callback] = []
 
@@ -160,8 +164,14 @@ class Future:
         if self.state == "PENDING":
             raise InvalidStateError("Result is not set.")
         if self.error is not None:
-            raise self.error
+            raise self.raised(self.error)
         return self.value
+
+    def raised(self, error: BaseException) -> BaseException:
+        """Its error as it leaves the future: with the traceback that it came with, and none from the second time on."""
+        set_traceback(error, self.trace)
+        self.trace = None
+        return error
 
     def exception(self) -> BaseException | None:
         if self.state == "CANCELLED":
@@ -192,6 +202,7 @@ class Future:
             wrapped.__context__ = error
             error = wrapped
         self.error = error
+        self.trace = own_traceback(error)
         self._finish("FINISHED")
 
     def cancel(self, msg: Any = None) -> bool:
@@ -263,7 +274,7 @@ class Wakeup:
         if future.state == "CANCELLED":
             error = future.cancelled_error()
         elif future.error is not None:
-            error = future.error
+            error = future.raised(future.error)
         self.task.step(error)
 
 

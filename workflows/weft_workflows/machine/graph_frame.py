@@ -30,9 +30,10 @@ from weft_workflows.machine.cursors import (
 from weft_workflows.machine.frames import Frame, Outcome
 from weft_workflows.machine.generators import Begun, async_iterator
 from weft_workflows.machine.native import NativeCode
-from weft_workflows.machine.tracing import note_error
+from weft_workflows.machine.tracing import note_arrival, note_error
 from weft_workflows.sandbox.iterators import iterate
 from weft_workflows.sandbox.meter import LimitExceeded
+from weft_workflows.sandbox.tracing import set_traceback, traceback_of
 
 if TYPE_CHECKING:
     from weft_workflows.machine.futures import Task
@@ -104,22 +105,26 @@ class GraphFrame(Frame):
         result: Outcome | Completion | None = None
         node, self.awaiting = self.awaiting, None
         if error is not None:
-            self.note(error)
+            note_arrival(error, self.loaded.short_name, self.line())
             result = ("raise", error)
         elif node is not None:
-            result = self._take_value(node, value)
+            result = self._attempt(self._take_value, node, value)
         while not isinstance(result, Outcome):
             if result is not None and not self.cursors:
                 return self._leave(result)
-            try:
-                result = self._advance() if result is None else self._unwind(result)
-            except LimitExceeded as limit:
-                self.note(limit)
-                raise
-            except BaseException as raised:
-                self.note(raised)
-                result = ("raise", raised)
+            result = self._attempt(self._advance) if result is None else self._attempt(self._unwind, result)
         return result
+
+    def _attempt(self, go_on: Callable[..., Outcome | Completion | None], *args: Any) -> Outcome | Completion | None:
+        """Goes on; an error that comes of it is a completion, which unwinds the frame."""
+        try:
+            return go_on(*args)
+        except LimitExceeded as limit:
+            self.note(limit)
+            raise
+        except BaseException as raised:
+            self.note(raised)
+            return ("raise", raised)
 
     def _take_value(self, node: graph.Node, value: Any) -> Outcome | Completion | None:
         """What a node waited for has come."""
@@ -199,7 +204,8 @@ class GraphFrame(Frame):
         return self.node.span.line if self.node is not None else self.loaded.function.span.line
 
     def note(self, error: BaseException) -> None:
-        note_error(error, self.loaded.qualname, self.line(), self.program.unit.file)
+        """Notes that the error was raised here."""
+        note_error(error, self.loaded.short_name, self.line(), again=error is self.program.handled())
 
     def position(self) -> str:
         loops = [f"{c.node.id}[{c.count}]" for c in self.cursors if isinstance(c, LoopCursor) and c.phase != "orelse"]
@@ -212,15 +218,21 @@ class GraphFrame(Frame):
 
 def _call_handling(handled: BaseException, function: Callable[..., Any], *args: Any) -> Any:
     """Calls native code as if inside `except handled`: for a bare `raise`, and for the context of new exceptions."""
-    traceback, context = handled.__traceback__, handled.__context__
+    trace, context = traceback_of(handled), handled.__context__
     try:
         try:
             raise handled
         except BaseException:
-            return function(*args)
+            result = function(*args)
+    except BaseException as raised:
+        if raised is not handled:
+            set_traceback(handled, trace)
+        raise
+    else:
+        set_traceback(handled, trace)
+        return result
     finally:
-        handled.__traceback__ = traceback
-        handled.__context__ = context
+        BaseException.__dict__["__context__"].__set__(handled, context)
 
 
 # -- what each kind of node does -----------------------------------------------------------------------------------------

@@ -151,8 +151,7 @@ class Machine:
         return self._failure(main.error)
 
     def _failure(self, error: BaseException) -> Fail:
-        plan = self._program.unit.plan
-        trace = format_error(error, plan.file, plan.source.splitlines())
+        trace = format_error(error, self._program.unit.origin)
         return Fail(
             type(error).__name__,
             _message(error),

@@ -349,8 +349,12 @@ def _locate(module: ast.Module, body: list[ast.stmt]) -> None:
 def _compile(module: ast.Module, function: Function, file: str) -> types.CodeType:
     code = compile(guard(module), file, "exec", dont_inherit=True)
     block = _constant(_constant(code, _FACTORY), _BLOCK)
-    name = function.qualname
-    return block.replace(co_name=name, co_qualname=name)
+    return block.replace(co_name=function.qualname.rpartition(".")[2], co_qualname=function.qualname)
+
+
+def is_block(code: types.CodeType) -> bool:
+    """Whether it is the code of a block, not of a function inside one."""
+    return code.co_varnames[:2] == (_LOCALS, _TEMPORARIES)
 
 
 def _constant(code: types.CodeType, name: str) -> types.CodeType:

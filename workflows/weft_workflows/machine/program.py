@@ -21,7 +21,7 @@ from weft_workflows.machine.protocol import Output
 from weft_workflows.machine.tool_errors import ToolError
 from weft_workflows.machine.unit import Unit
 from weft_workflows.machine.values import Coroutine, MachineFunction
-from weft_workflows.sandbox.environment import load_module, new_globals
+from weft_workflows.sandbox.environment import environment_of, load_module, new_globals
 from weft_workflows.sandbox.meter import Meter
 
 #: Temporal lets an activity id have 1,000 characters; past this, ids are shortened by a digest.
@@ -47,6 +47,7 @@ class Program:
 
     def _make_namespace(self) -> dict[str, Any]:
         namespace = new_globals(self)
+        environment_of(self).origin = self.unit.origin
         namespace["__builtins__"] |= {"ToolError": ToolError, "anext": generators.ask_next}
         namespace.update(
             {

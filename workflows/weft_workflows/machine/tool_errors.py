@@ -17,6 +17,7 @@ from weft_workflows.machine.protocol import StepFailed
 class ToolError(Exception):
     """A failure of a tool. `tool` is the tool's name, `type` the name of the exception class that it raised."""
 
+    __module__ = "builtins"
     tool = ""
     type = ""
     __weft_names__ = frozenset({"tool", "type", "args", "add_note", "with_traceback"})

@@ -1,43 +1,50 @@
 """Where an error of the orchestration came from: its functions and lines, never ours.
 
-CPython's traceback objects hold frames, so they cannot be stored and would show the machine's own. Each time an error
-passes through a frame of the machine, the orchestration's part of the traceback is noted on the error itself and the
-traceback is dropped.
+Each time an error passes through a frame of the machine, the orchestration's part of its traceback replaces it, with the
+frame's own place in front, as CPython adds one for each function that an error leaves.
 """
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
-_ATTRIBUTE = "__weft_trace__"
+from weft_workflows.machine.native import is_block
+from weft_workflows.sandbox.library.tracebacks import formatted
+from weft_workflows.sandbox.tracing import (
+    Origin,
+    TracePoint,
+    joined,
+    own_traceback,
+    points,
+    set_traceback,
+    split,
+    traceback_of,
+)
+
 _STEP = "__weft_step__"
 
 
-class TracePoint(NamedTuple):
-    """A function of the orchestration and a line of it."""
-
-    function: str
-    line: int
+def note_arrival(error: BaseException, function: str, line: int) -> None:
+    """Notes that the error came into the function at a line: out of what it waits for."""
+    set_traceback(error, joined([TracePoint(function, line)], own_traceback(error)))
 
 
-def note_error(error: BaseException, function: str, line: int, file: str) -> None:
-    """Notes that the error passed through a function at a line, with the native frames of `file` that raised it."""
-    native = _native_points(error, file)
-    points = native or [TracePoint(function, line)]
-    object_setattr(error, _ATTRIBUTE, [*points, *trace_of(error)])
-    error.__traceback__ = None
+def note_error(error: BaseException, function: str, line: int, *, again: bool) -> None:
+    """Notes that code of the function raised the error. `again`: it may be the bare `raise` of one that it handles.
 
-
-def trace_of(error: BaseException) -> list[TracePoint]:
-    """The noted points, the outermost first."""
-    found: list[TracePoint] = error.__dict__.get(_ATTRIBUTE, [])
-    return found
+    The function's place is in the traceback where its own code ran natively; it is not where the machine called on its
+    behalf. A bare `raise` adds no place, as in CPython.
+    """
+    fresh, rest = split(traceback_of(error))
+    places = [TracePoint(code.co_name, at) for code, at in fresh]
+    if not (is_block(fresh[0][0]) if fresh else again):
+        places.insert(0, TracePoint(function, line))
+    set_traceback(error, joined(places, rest))
 
 
 def line_of(error: BaseException) -> int:
     """The line that raised the error; 0 where unknown."""
-    trace = trace_of(error)
+    trace = points(traceback_of(error))
     return trace[-1].line if trace else 0
 
 
@@ -51,57 +58,12 @@ def step_of(error: BaseException) -> str:
     return found
 
 
-def format_error(error: BaseException, file: str, source: list[str]) -> str:
-    """A traceback as CPython prints it, of the orchestration's own frames."""
-    lines: list[str] = []
-    chained = error.__cause__ if error.__cause__ is not None else None
-    if chained is not None:
-        lines += [format_error(chained, file, source), "", _CAUSED, ""]
-    elif error.__context__ is not None and not error.__suppress_context__:
-        lines += [format_error(error.__context__, file, source), "", _DURING, ""]
-    trace = trace_of(error)
-    if trace:
-        lines.append("Traceback (most recent call last):")
-    for point, same in groupby(trace):
-        count = len(list(same))
-        lines += _lines_of(point, file, source) * min(count, _SHOWN_REPEATS)
-        if count > _SHOWN_REPEATS:
-            more = count - _SHOWN_REPEATS
-            lines.append(f"  [Previous line repeated {more} more time{'s' if more > 1 else ''}]")
-    text = _text_of(error)
-    lines.append(f"{type(error).__qualname__}: {text}" if text else type(error).__qualname__)
-    return "\n".join(lines)
-
-
-def _lines_of(point: TracePoint, file: str, source: list[str]) -> list[str]:
-    lines = [f'  File "{file}", line {point.line}, in {point.function}']
-    if 0 < point.line <= len(source) and (text := source[point.line - 1].strip()):
-        lines.append(f"    {text}")
-    return lines
-
-
-#: How often CPython shows a frame that repeats itself, as in endless recursion.
-_SHOWN_REPEATS = 3
-_CAUSED = "The above exception was the direct cause of the following exception:"
-_DURING = "During handling of the above exception, another exception occurred:"
-
-
-def _text_of(error: BaseException) -> str:
+def format_error(error: BaseException, origin: Origin) -> str:
+    """A traceback as CPython prints it, of the orchestration's own frames, without the last newline."""
     try:
-        return str(error)
+        return "".join(formatted(error, origin).format()).removesuffix("\n")
     except Exception:
-        return "<exception str() failed>"
-
-
-def _native_points(error: BaseException, file: str) -> list[TracePoint]:
-    points: list[TracePoint] = []
-    traceback = error.__traceback__
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if code.co_filename == file:
-            points.append(TracePoint(code.co_qualname.rpartition(".")[2] or code.co_name, traceback.tb_lineno))
-        traceback = traceback.tb_next
-    return points
+        return type(error).__name__
 
 
 def object_setattr(error: BaseException, name: str, value: Any) -> None:

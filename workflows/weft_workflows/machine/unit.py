@@ -14,6 +14,7 @@ from weft_compiler.plan import Plan
 from weft_workflows.machine.codec_code import Outline, Places
 from weft_workflows.machine.native import Form, NativeCode, UnitNames, compile_native
 from weft_workflows.machine.values import ToolFunction
+from weft_workflows.sandbox.tracing import Origin
 
 _KEPT_UNITS = 64
 
@@ -61,6 +62,7 @@ class Unit:
         self.plan = plan
         names = UnitNames(file=f"<weft {plan.file}>", functions=plan.graph.functions)
         self.file = names.file
+        self.origin = Origin(plan.file, tuple(plan.source.splitlines()))
         self.functions = {key: LoadedFunction(f, names) for key, f in plan.graph.functions.items()}
         self.entry = self.functions[plan.graph.entry]
         self.tools = {spec.name: ToolFunction(spec) for spec in plan.tools}

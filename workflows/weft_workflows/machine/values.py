@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 class EffectfulCall(RuntimeError):
     """A function that holds steps was called from inside pure code, where a run cannot stop."""
 
+    #: Tracebacks show it by its bare name.
+    __module__ = "builtins"
+
 
 class Coroutine:
     """A call. `frame` is its outermost frame until it is taken to be run; awaiting it twice is an error."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weft_workflows.machine.frames import Frame, Outcome
 from weft_workflows.machine.futures import CancelledError, Future, Loop, SetResult, Task, Timer
 from weft_workflows.machine.values import Coroutine
+from weft_workflows.sandbox.tracing import own_traceback
 
 if TYPE_CHECKING:
     from weft_workflows.machine.program import Program
@@ -175,6 +176,9 @@ class RunFrame(Frame):
                 raise ValueError(f"a coroutine was expected, got {self.coroutine!r}")
             self.main = program.loop.create_task(self.coroutine, path=task.position())
             return Outcome("wait", self.main)
+        if error is not None and error is self.main.error:
+            # It is raised once more below, when nothing is left behind.
+            self.main.trace = own_traceback(error)
         if self.leftover is None and self.main.done():
             self.leftover = end_tasks(program, apart_from=task)
             if self.leftover is not None:

@@ -45,7 +45,7 @@ _DICT = "clear copy fromkeys get items keys pop popitem setdefault update values
 _SET = "copy difference intersection isdisjoint issubset issuperset symmetric_difference union"
 _MUTABLE_SET = "add clear difference_update discard intersection_update pop remove symmetric_difference_update update"
 _EXCEPTION = """
-args add_note with_traceback __cause__ __context__ __suppress_context__ __traceback__ __notes__ name obj_name path value code errno
+args add_note with_traceback __cause__ __context__ __suppress_context__ __notes__ name obj_name path value code errno
 strerror filename filename2 reason start end encoding object exceptions message split subgroup derive msg doc pos lineno colno offset
 text
 """
@@ -169,6 +169,7 @@ _TABLE: list[tuple[Any, str]] = [
         "mean median mode stdev variance zscore cdf inv_cdf overlap pdf from_samples",
     ),
     (string.Template, "substitute safe_substitute template get_identifiers is_valid"),
+    (types.TracebackType, "tb_lineno"),
     (dataclasses.Field, "name type default default_factory init repr hash compare metadata kw_only"),
     (enum.Enum, "name value _name_ _value_"),
     (enum.Flag, "name value _name_ _value_"),

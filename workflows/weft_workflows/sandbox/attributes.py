@@ -21,6 +21,7 @@ from weft_workflows.sandbox.attribute_table import (
     OWN_SPECIALS,
 )
 from weft_workflows.sandbox.classes import Classes, is_special
+from weft_workflows.sandbox.tracing import own_traceback
 
 #: Called as wrapper(receiver) or, for an attribute of the class, wrapper(None): gives what stands in for the attribute.
 Method = Callable[..., Any]
@@ -88,6 +89,8 @@ class Attributes:
             raise self._refusal(target, name)
         if name == "__class__":
             return self._type_of(target)
+        if name == "__traceback__" and issubclass(kind, BaseException):
+            return own_traceback(target)
         if isinstance(target, type) and issubclass(kind, type):
             return self._of_class(target, name)
         if kind is super:
@@ -104,7 +107,6 @@ class Attributes:
             "__doc__",
             "__module__",
             "__notes__",
-            "__traceback__",
         }:
             raise self._refusal(target, name)
         for base in kind.__mro__:

@@ -20,6 +20,7 @@ from weft_workflows.sandbox.methods import install_methods
 from weft_workflows.sandbox.safe_builtins import Builtins, make_type
 from weft_workflows.sandbox.sets import OrderedSet, is_view, view_operator
 from weft_workflows.sandbox.text import Formatting
+from weft_workflows.sandbox.tracing import Origin
 from weft_workflows.sandbox.walking import Walking
 
 
@@ -47,6 +48,8 @@ class Environment:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.meter = services.meter
+        #: What tracebacks show of the source; the machine puts its own here.
+        self.origin = Origin()
         self.namespace: dict[str, Any] = {"__name__": "__main__", "__doc__": None}
         self.modules: dict[str, Any] = {}
         self.classes = Classes(BASES)

@@ -24,6 +24,9 @@ NESTING = 2_000
 class LimitExceeded(BaseException):
     """A limit of the run was exceeded. `setting` names the field of `Limits` that can be raised, or is empty."""
 
+    #: Tracebacks show it by its bare name.
+    __module__ = "builtins"
+
     def __init__(self, message: str, setting: str = "") -> None:
         super().__init__(message)
         self.setting = setting

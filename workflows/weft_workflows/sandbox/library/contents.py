@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from weft_workflows.sandbox.allowed import ALLOWED_MODULES
-from weft_workflows.sandbox.library import data, functional, iteration, numeric, regex, typed, world
+from weft_workflows.sandbox.library import data, functional, iteration, numeric, regex, tracebacks, typed, world
 
 if TYPE_CHECKING:
     from weft_workflows.sandbox.environment import Environment
@@ -58,7 +58,7 @@ _MAKERS: dict[str, Callable[[Environment], dict[str, Any]]] = {
     "textwrap": data.textwrap_module,
     "sys": world.sys_module,
     "time": world.time_module,
-    "traceback": world.traceback_module,
+    "traceback": tracebacks.traceback_module,
     "typing": typed.typing_module,
     "uuid": world.uuid_module,
 }

@@ -7,13 +7,14 @@ import datetime
 import random
 import sys
 import time
-import traceback
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.sandbox.allowed import ALLOWED_MODULES
 from weft_workflows.sandbox.facades import facade
+from weft_workflows.sandbox.library.tracebacks import formatted
+from weft_workflows.sandbox.tracing import own_traceback
 
 if TYPE_CHECKING:
     from weft_workflows.sandbox.environment import Environment
@@ -153,10 +154,16 @@ def sys_module(environment: Environment) -> dict[str, Any]:
     def leave(status: Any = None, /) -> None:
         raise SystemExit(status)
 
+    def exc_info() -> tuple[Any, Any, Any]:
+        error = sys.exception()
+        return (None, None, None) if error is None else (type(error), error, own_traceback(error))
+
     same = ("maxsize", "version", "version_info", "float_info", "int_info", "maxunicode", "byteorder")
     stream = Stream(_writer(environment))
     return {name: getattr(sys, name) for name in same} | {
         "exit": leave,
+        "exc_info": exc_info,
+        "exception": sys.exception,
         "argv": [""],
         "stdout": stream,
         "stderr": stream,
@@ -227,8 +234,18 @@ class Logger:
             text = formatting.percent(text, args[0] if len(args) == 1 and isinstance(args[0], dict) else args)
         name = next((key for key, value in _LEVELS.items() if value == level), f"Level {level}")
         if exc_info:
-            text += "\n" + format_exception(self._library.environment, sys.exception()).rstrip("\n")
+            text += "\n" + self._traceback(exc_info)
         self._library.write(f"{name}:{self.name}:{text}\n")
+
+    def _traceback(self, exc_info: Any) -> str:
+        """The traceback of the given error, of the one in `sys.exc_info()`'s form, or of the one that is handled."""
+        error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
+        if not isinstance(error, BaseException):
+            error = sys.exception()
+        if error is None:
+            return "NoneType: None"
+        environment = self._library.environment
+        return "".join(formatted(error, environment.origin, environment.meter).format()).removesuffix("\n")
 
     def debug(self, msg: Any, /, *args: Any, **kwargs: Any) -> None:
         self.log(10, msg, *args, **kwargs)
@@ -306,47 +323,4 @@ def logging_module(environment: Environment) -> dict[str, Any]:
         "StreamHandler": Handler,
         "Formatter": Handler,
         "getLevelName": level_name,
-    }
-
-
-def format_exception(environment: Environment, error: BaseException | None) -> str:
-    """The error as CPython prints it, with the frames of the orchestration only."""
-    if error is None:
-        return "NoneType: None\n"
-    text = "".join(traceback.format_exception_only(type(error), error))
-    frames = []
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if frame.f_globals is environment.namespace and not frame.f_code.co_name.startswith("__weft"):
-            frames.append(f'  File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}\n')
-    return "Traceback (most recent call last):\n" + "".join(frames) + text if frames else text
-
-
-def traceback_module(environment: Environment) -> dict[str, Any]:
-    write = _writer(environment)
-
-    def given(exc: Any, value: Any) -> BaseException | None:
-        return exc if isinstance(exc, BaseException) else value
-
-    def format_exc(*_: Any, **__: Any) -> str:
-        return format_exception(environment, sys.exception())
-
-    def format_of(exc: Any, /, value: Any = None, *_: Any, **__: Any) -> list[str]:
-        return format_exception(environment, given(exc, value)).splitlines(keepends=True)
-
-    def format_only(exc: Any, /, value: Any = None, **_: Any) -> list[str]:
-        error = given(exc, value)
-        return traceback.format_exception_only(type(error), error)
-
-    def print_exc(*_: Any, **__: Any) -> None:
-        write(format_exc())
-
-    def print_of(exc: Any, /, value: Any = None, *_: Any, **__: Any) -> None:
-        write(format_exception(environment, given(exc, value)))
-
-    return {
-        "format_exc": format_exc,
-        "format_exception": format_of,
-        "format_exception_only": format_only,
-        "print_exc": print_exc,
-        "print_exception": print_of,
     }
