@@ -40,10 +40,19 @@ def result_of(end: p.Finish | p.Fail, stdout: str, steps: int, *, cancelled: boo
         message=end.message,
         line=end.line,
         step=end.step,
-        traceback=cut(end.traceback, _MAX_TRACEBACK_BYTES),
+        traceback=_shortened(end.traceback),
     )
     result = RunResult(status="failed", stdout=cut(stdout, MAX_RESULT_BYTES // 2), steps=steps, error=error)
     raise ApplicationError(end.message, result, type=end.type, non_retryable=True)
+
+
+def _shortened(trace: str) -> str:
+    """A traceback of bearable size: its beginning, and its end, which says what the error is."""
+    size = _MAX_TRACEBACK_BYTES // 2
+    if len(trace.encode("utf-8", "replace")) <= 2 * size:
+        return cut(trace, 2 * size)
+    end = trace[-size:].encode("utf-8", "replace")[-size:].decode("utf-8", "ignore")
+    return f"{cut(trace, size)}\n  […]\n{end.partition(chr(10))[2] or end}"
 
 
 def _too_large(size: int) -> p.Fail:

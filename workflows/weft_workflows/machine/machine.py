@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft_workflows.machine.checkpoint import read_checkpoint, write_checkpoint
+from weft_workflows.machine.deadlocks import deadlock, is_deadlock
 from weft_workflows.machine.futures import CancelledError, Task
 from weft_workflows.machine.json_values import from_json, result_json
 from weft_workflows.machine.program import Program
@@ -126,6 +127,9 @@ class Machine:
         self._program.loop.run_ready()
         self._program.meter.check()
         self._finish()
+        if not self._over and is_deadlock(self._program.loop):
+            self._over = True
+            self._program.loop.commands.append(deadlock(self._program.loop, self._program.unit.origin))
 
     def _finish(self) -> None:
         """Ends the run once the main strand has; strands that it left behind are cancelled first."""
