@@ -139,7 +139,13 @@ def _stream(_run: Surroundings, value: io.StringIO | io.BytesIO) -> Taken:
     if value.closed:
         return (), [None]
     state: Any = value.__getstate__()
-    return (), [*(state[:-1])]
+    content, *rest = state[:-1]
+    return (), [_apart(content), *rest]
+
+
+def _apart(content: Any) -> Any:
+    """A copy: what `getvalue()` gave may be the very object that the stream holds, which no restored stream shares."""
+    return (content + content[:1])[:-1]
 
 
 def _fill_stream(_run: Surroundings, target: Any, contents: list[Any]) -> None:
