@@ -35,7 +35,7 @@ _MODULES: dict[str, str] = {
         "gather create_task ensure_future TaskGroup wait_for timeout timeout_at sleep wait as_completed shield Semaphore "
         "BoundedSemaphore Lock Event Condition Queue LifoQueue PriorityQueue QueueEmpty QueueFull to_thread run Task Future "
         "CancelledError TimeoutError InvalidStateError FIRST_COMPLETED FIRST_EXCEPTION ALL_COMPLETED current_task all_tasks "
-        "iscoroutine iscoroutinefunction isfuture QueueShutDown"
+        "iscoroutine iscoroutinefunction isfuture QueueShutDown get_running_loop get_event_loop"
     ),
     "base64": (
         "b64encode b64decode standard_b64encode standard_b64decode urlsafe_b64encode urlsafe_b64decode b32encode b32decode "

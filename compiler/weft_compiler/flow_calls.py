@@ -28,7 +28,7 @@ from weft_compiler.flow_paths import (
     taken,
     wrapped,
 )
-from weft_compiler.module_members import asyncio_name
+from weft_compiler.module_members import asyncio_name, library_member
 from weft_compiler.resolve import FunctionNode, Names, Scope, is_generator, parameters
 
 #: asyncio's functions that take an awaitable as their first argument and see to it.
@@ -44,6 +44,14 @@ _KEYED = frozenset({"min", "max"})
 _NEUTRAL = frozenset({"len", "type", "id", "isinstance", "callable", "bool"})
 _STORING_METHODS = frozenset({"append", "add", "appendleft", "put_nowait", "put", "insert", "setdefault"})
 _TAKING_METHODS = frozenset({"get", "pop", "popleft", "popitem", "get_nowait", "setdefault"})
+#: Functions of the library that give the elements of their arguments, those that give them in groups, and copies.
+_LIBRARY_SAME_LEVEL = frozenset(
+    f"itertools.{name}" for name in ("chain", "cycle", "islice", "takewhile", "dropwhile", "filterfalse", "compress")
+) | {"collections.deque"}
+_LIBRARY_DEEPER = frozenset(f"itertools.{name}" for name in ("batched", "pairwise", "product", "tee", "zip_longest"))
+_LIBRARY_COPIES = frozenset({"copy.copy", "copy.deepcopy", "typing.cast"})
+#: Those that keep a function and never call it.
+_LIBRARY_NEUTRAL = frozenset({"functools.wraps", "functools.update_wrapper"})
 
 
 @dataclass
@@ -92,6 +100,8 @@ class CallFlows(ABC):
     def _call(self, node: ast.Call) -> Flow:
         if (name := asyncio_name(node.func, self.names, self.scope)) is not None:
             return self._asyncio_call(node, name)
+        if (member := library_member(node.func, self.names, self.scope, self.tools)) is not None:
+            return self._library_call(node, member)
         if isinstance(node.func, ast.Attribute):
             return self._method_call(node, node.func)
         if (
@@ -199,11 +209,28 @@ class CallFlows(ABC):
             return taken(receiver) | (arguments[1] if len(arguments) > 1 else NOTHING)
         if func.attr == "copy":
             return receiver
+        if func.attr == "from_iterable" and arguments:
+            return wrapped(iterated(iterated(arguments[0])))
         if func.attr in ("values", "items"):
             found = wrapped(taken(receiver))
             return found if func.attr == "values" else wrapped(wrapped(taken(receiver), "1"))
         keywords = [self.value(k.value) for k in node.keywords]
         self._hand_out(node, [*arguments, *keywords], tools_too=func.attr == "sort")
+        return NOTHING
+
+    def _library_call(self, node: ast.Call, member: str) -> Flow:
+        arguments = [self.value(a) for a in node.args]
+        flows = [*arguments, *(self.value(k.value) for k in node.keywords)]
+        if member in _LIBRARY_NEUTRAL:
+            return NOTHING
+        if member in _LIBRARY_COPIES and arguments:
+            return arguments[-1]
+        if member in _LIBRARY_SAME_LEVEL | _LIBRARY_DEEPER:
+            self._need_all([bare(flow) for flow in flows])
+            self._hand_out_functions(node, flows, tools_too=True)
+            given = wrapped(frozenset().union(*(iterated(flow) for flow in arguments)))
+            return wrapped(given) if member in _LIBRARY_DEEPER else given
+        self._hand_out(node, flows)
         return NOTHING
 
     def _builtin_call(self, node: ast.Call, name: str) -> Flow:
@@ -249,8 +276,11 @@ class CallFlows(ABC):
 
     def _hand_out(self, node: ast.Call, arguments: list[Flow], tools_too: bool = False) -> None:
         """Arguments of a builtin or a module's function: values are needed, functions are called from there."""
+        self._need_all(arguments)
+        self._hand_out_functions(node, arguments, tools_too)
+
+    def _hand_out_functions(self, node: ast.Call, arguments: list[Flow], tools_too: bool) -> None:
         for flow in arguments:
-            self._need(flow)
             for item, path in ordered(flow):
                 if isinstance(item, FunctionValue) or (tools_too and isinstance(item, ToolValue) and not path):
                     self.facts.handed_out.append((item, node))

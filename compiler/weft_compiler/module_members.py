@@ -13,8 +13,7 @@ from weft_compiler.resolve import Names, Scope
 #: What to write instead of names of asyncio that orchestrations do not have.
 _ASYNCIO_REMEDIES = {
     "Barrier": "use `asyncio.gather`, or an `asyncio.Condition` with a counter",
-    "get_event_loop": "use `await`, or `asyncio.run(main())` at the top level",
-    "get_running_loop": "use `asyncio.create_task`, `asyncio.sleep` and `asyncio.gather`",
+    "new_event_loop": "use `await`, or `asyncio.run(main())` at the top level",
     "open_connection": "let a tool talk to the network",
 }
 
@@ -59,6 +58,24 @@ def _imported_module(binding: ast.AST, name: str) -> str | None:
 def asyncio_name(node: ast.expr, names: Names, scope: Scope) -> str | None:
     """`gather` for `asyncio.gather`, `aio.gather` after `import asyncio as aio`, or `gather` after a from-import."""
     return module_member(node, names, scope, "asyncio")
+
+
+def library_member(node: ast.expr, names: Names, scope: Scope, tools: Collection[str]) -> str | None:
+    """`statistics.mean` for what an expression means of an available module, however it was imported; else None."""
+    if isinstance(node, ast.Attribute):
+        module = _module_meant(node.value, names, scope, tools)
+        return f"{module}.{node.attr}" if module in ALLOWED_MODULES else None
+    if isinstance(node, ast.Name):
+        found = {_imported_from(binding, node.id) for binding in names.bindings(scope, node.id)}
+        return found.pop() if len(found) == 1 else None
+    return None
+
+
+def _imported_from(binding: ast.AST, name: str) -> str | None:
+    if not isinstance(binding, ast.ImportFrom) or binding.module is None:
+        return None
+    member = _imported_member(binding, name, binding.module)
+    return member and f"{binding.module}.{member}"
 
 
 def module_member(node: ast.expr, names: Names, scope: Scope, module: str) -> str | None:

@@ -23,8 +23,8 @@ def told(text: str, tools: tuple[ToolSpec, ...] = TOOLS, inputs: tuple[str, ...]
     [
         ("b = asyncio.Barrier(2)", "`Barrier` of the module `asyncio`", "`asyncio.Condition`"),
         (
-            "import asyncio as a\nd = a.get_event_loop()",
-            "`get_event_loop` of the module `asyncio`",
+            "import asyncio as a\nd = a.new_event_loop()",
+            "`new_event_loop` of the module `asyncio`",
             "`asyncio.run(main())`",
         ),
         ("asyncio.subprocess", "`subprocess` of the module `asyncio`", "`create_task`"),

@@ -9,11 +9,14 @@ import contextlib
 import io
 import json
 import sys
+import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
+
+from weft_workflows.local import VIRTUAL_EPOCH
 
 from tests.oracle.clock import Clock, VirtualLoop
 from tests.oracle.fakes import Arguments, FakeTool, ToolCall, World, as_function
@@ -68,7 +71,7 @@ def run_cpython(
     """
     script = prepare(source, tools)
     run = _Run(World(tools), dict(inputs or {}))
-    with _asyncio_of(run.loop_run), _output_to(run.stdout), warnings.catch_warnings():
+    with _asyncio_of(run.loop_run), _time_of(run.clock), _output_to(run.stdout), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return run.outcome(script, dict(modules or {}))
 
@@ -148,6 +151,17 @@ def _asyncio_of(run: Callable[..., Any]) -> Iterator[None]:
         patches.enter_context(mock.patch.object(asyncio, "to_thread", _to_thread))
         if sys.version_info < (3, 12):
             patches.enter_context(mock.patch.object(asyncio, "wait_for", _wait_for))
+        yield
+
+
+@contextlib.contextmanager
+def _time_of(clock: Clock) -> Iterator[None]:
+    """The clocks of `time` on the run's clock. (Those of `datetime` cannot be replaced.)"""
+
+    def read() -> float:
+        return VIRTUAL_EPOCH + clock.now
+
+    with mock.patch.multiple(time, time=read, monotonic=read, perf_counter=read):
         yield
 
 

@@ -17,6 +17,33 @@ if TYPE_CHECKING:
     from weft_workflows.machine.program import Program
 
 
+class EventLoop:
+    """What a program sees of its event loop, which is always running: one object per run, made anew with it."""
+
+    __weft_names__: ClassVar[frozenset[str]] = frozenset("create_future create_task is_closed is_running time".split())
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def __repr__(self) -> str:
+        return "<EventLoop running=True closed=False debug=False>"
+
+    def time(self) -> float:
+        return self._program.loop.now
+
+    def create_task(self, coro: Any, *, name: Any = None, context: Any = None) -> futures.Task:
+        return self._program.asyncio.create_task(coro, name=name, context=context)
+
+    def create_future(self) -> futures.Future:
+        return futures.Future(self._program.loop)
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+
 class AsyncioModule:
     """The module object, one per run."""
 
@@ -25,7 +52,8 @@ class AsyncioModule:
         """
         ALL_COMPLETED BoundedSemaphore CancelledError Condition Event FIRST_COMPLETED FIRST_EXCEPTION Future
         InvalidStateError LifoQueue Lock PriorityQueue Queue QueueEmpty QueueFull QueueShutDown Semaphore Task TaskGroup
-        TimeoutError all_tasks as_completed create_task current_task ensure_future gather iscoroutine
+        TimeoutError all_tasks as_completed create_task current_task ensure_future gather get_event_loop
+        get_running_loop iscoroutine
         iscoroutinefunction isfuture run shield sleep timeout timeout_at to_thread wait wait_for
         """.split()
     )
@@ -43,6 +71,7 @@ class AsyncioModule:
 
     def __init__(self, program: Program) -> None:
         self._program = program
+        self.event_loop = EventLoop(program)
 
     def __repr__(self) -> str:
         return "<module 'asyncio'>"
@@ -118,6 +147,11 @@ class AsyncioModule:
 
     def current_task(self) -> futures.Task | None:
         return self._program.loop.current
+
+    def get_running_loop(self) -> EventLoop:
+        return self.event_loop
+
+    get_event_loop = get_running_loop
 
     def all_tasks(self) -> list[futures.Task]:
         return [task for task in self._program.loop.tasks if not task.done()]

@@ -104,7 +104,10 @@ class Surroundings:
             case "ordering":
                 found = _orderings()
             case "asyncio":
-                found = {name: getattr(self.program.asyncio, name) for name in self.program.asyncio.__weft_names__}
+                module = self.program.asyncio
+                found = {name: getattr(module, name) for name in module.__weft_names__} | {
+                    "event loop": module.event_loop
+                }
             case _:
                 found = self.environment.load(group).__dict__
         return found
