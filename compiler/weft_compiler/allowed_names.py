@@ -56,7 +56,10 @@ _MODULES: dict[str, str] = {
         "Hashable ItemsView Iterable Iterator KeysView Mapping MappingView MutableMapping MutableSequence MutableSet "
         "Reversible Sequence Set Sized ValuesView"
     ),
-    "contextlib": "contextmanager closing suppress nullcontext ExitStack asynccontextmanager",
+    "contextlib": (
+        "AbstractAsyncContextManager AbstractContextManager AsyncContextDecorator AsyncExitStack ContextDecorator ExitStack aclosing "
+        "asynccontextmanager closing contextmanager nullcontext suppress"
+    ),
     "copy": "copy deepcopy Error error",
     "csv": "reader writer DictReader DictWriter QUOTE_ALL QUOTE_MINIMAL QUOTE_NONE QUOTE_NONNUMERIC Error",
     "dataclasses": "dataclass field fields asdict astuple replace is_dataclass FrozenInstanceError MISSING KW_ONLY InitVar Field",

@@ -101,11 +101,6 @@ _SUBSET: dict[str, Entry] = {
         "notes": ("annotations are not evaluated in a run",),
         "help": "leave the parameters out, or annotate with `Any`",
     },
-    "async-generator": {
-        "message": "`{name}` cannot decorate an asynchronous generator",
-        "notes": ("the decorator would run the generator from inside Python, where a run cannot stop",),
-        "help": "write a class with `__aenter__` and `__aexit__`, or leave the decorator out",
-    },
 }
 
 _NAMES: dict[str, Entry] = {

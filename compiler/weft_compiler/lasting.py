@@ -1,7 +1,7 @@
 """Which generators the machine runs: those that can be half-way through when a step comes.
 
-A generator that is used up where it is made (by `list`, a comprehension, a `for` without steps) stays native, and so does one
-that a decorator wraps. All others could be met half-way by a step. Asynchronous generators always can.
+A generator that is used up where it is made (by `list`, a comprehension, a `for` without steps) stays native. All others
+could be met half-way by a step: asynchronous ones, and those that go through a decorator, always.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class _Search:
         self._suspending = suspending
         self._owners = owners
         self._functions = {f for f in owners.functions if is_generator(f)}
-        self.lasting: set[RunnableNode] = {f for f in self._functions if isinstance(f, ast.AsyncFunctionDef)}
+        self.lasting: set[RunnableNode] = {
+            f for f in self._functions if isinstance(f, ast.AsyncFunctionDef) or f.decorator_list
+        }
         self.lasting |= owners.asynchronous | stepped
         if any(isinstance(node, ast.For) for node in suspending):
             # What `for` calls by itself, such as `__iter__`, nobody names.
@@ -47,7 +49,6 @@ class _Search:
             before = len(self.lasting)
             for node, scope in mentions:
                 self._look_at(node, scope)
-        self.lasting = {f for f in self.lasting if isinstance(f, ast.GeneratorExp) or not f.decorator_list}
 
     def _look_at(self, node: ast.AST, scope: Scope) -> None:
         match node:

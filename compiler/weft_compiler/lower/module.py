@@ -122,15 +122,13 @@ def _name_class(method: FunctionNode) -> bool:
 
 
 def _check_function(unit: Unit, node: FunctionNode) -> None:
-    """Refuses what the machine cannot run: generators that hold steps, and decorators that would call them."""
-    if isinstance(node, ast.FunctionDef) and node.decorator_list:
-        unit.reporter.report("effectful-decorator", node, name=ast.unparse(node.decorator_list[0]))
-    if not is_generator(node):
-        return
+    """Refuses what the machine cannot run: generators that hold steps, and decorators of functions that hold them."""
     if isinstance(node, ast.AsyncFunctionDef):
-        if node.decorator_list:
-            unit.reporter.report("async-generator", node, name=ast.unparse(node.decorator_list[0]))
-    elif node not in unit.effects.generators or _holds_steps(unit, node):
+        return
+    lasts = node in unit.effects.generators
+    if node.decorator_list and not lasts:
+        unit.reporter.report("effectful-decorator", node, name=ast.unparse(node.decorator_list[0]))
+    if is_generator(node) and (not lasts or _holds_steps(unit, node)):
         unit.reporter.report("effectful-generator", node)
 
 

@@ -359,7 +359,7 @@ def _lower_try(b: Builder, node: ast.Try) -> None:
         lower_body(b, node.body)
     handlers = tuple(_handler(b, h) for h in node.handlers)
     names = {h.name for h in handlers if h.name}
-    where["writes"] = tuple(sorted(names))
+    where["writes"] = tuple(sorted({*where["writes"], *names}))
     with b.block() as orelse:
         lower_body(b, node.orelse)
     with b.block() as final:

@@ -17,9 +17,11 @@ from typing import Any
 from weft_workflows.machine.codec import Kind, Taken, Unstorable
 from weft_workflows.machine.codec_dataclasses import dataclass_of, fill_dataclass
 from weft_workflows.machine.codec_enums import ENUM, MEMBER
-from weft_workflows.machine.codec_functions import NAMED, annotations_of, is_context_manager
+from weft_workflows.machine.codec_functions import NAMED, annotations_of
 from weft_workflows.machine.codec_names import Surroundings
+from weft_workflows.machine.contexts import AsyncContextDecorator
 from weft_workflows.machine.tool_errors import ToolError, tool_error_class
+from weft_workflows.sandbox.library.contexts import CONTEXT_BASES
 
 _METACLASSES: dict[str, Any] = {"type": type, "ABCMeta": abc.ABCMeta, "_ProtocolMeta": type(typing.Protocol)}
 #: Attributes that a class is made with; they stand first, so that the order of the others is the same after a restore.
@@ -111,8 +113,7 @@ def _is_generated(run: Surroundings, attribute: Any) -> bool:
     function = getattr(attribute, "__func__", attribute)
     if not isinstance(function, types.FunctionType) or function.__globals__ is run.program.namespace:
         return False
-    is_named = run.name_of(function) is not None or run.wrapper_of(function) is not None
-    return not is_named and not is_context_manager(function)
+    return run.name_of(function) is None and run.wrapper_of(function) is None
 
 
 def _make_class(
@@ -122,6 +123,9 @@ def _make_class(
     body |= {} if slots is None else {"__slots__": slots}
     body |= {} if originals is None else {"__orig_bases__": originals}
     made: type = _METACLASSES[meta](name, bases, body)
+    if isinstance(made, abc.ABCMeta):
+        # Empty as it is, it lacks what a base of the library asks for; its instances may come before its methods.
+        made.__abstractmethods__ = frozenset()
     run.environment.classes.trust(made)
     return made
 
@@ -221,7 +225,8 @@ _TYPED_DICT = Kind("typed dict", "name, module, total, doc, annotations as text"
 
 # -- instances -------------------------------------------------------------------------------------------------------------
 
-_MARKERS = (object, abc.ABC, typing.Generic, typing.Protocol)
+#: Classes of the library without any state.
+_MARKERS = frozenset((object, abc.ABC, typing.Generic, typing.Protocol, AsyncContextDecorator, *CONTEXT_BASES))
 
 
 def base_of(run: Surroundings, kind: type) -> type:

@@ -6,7 +6,6 @@ be kept become their text.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import operator
 import types
@@ -54,8 +53,6 @@ _WRAPPER = Kind("replaced method", "type, name, table", _wrapper, lambda run, *p
 # -- functions of the orchestration ------------------------------------------------------------------------------------------
 
 _METADATA = ("__name__", "__qualname__", "__doc__", "__module__")
-_MAKERS: tuple[Any, ...] = (contextlib.contextmanager, contextlib.asynccontextmanager)
-_CONTEXT_MANAGERS: dict[types.CodeType, Any] = {make(iter).__code__: make for make in _MAKERS}
 
 
 def _function(run: Surroundings, value: types.FunctionType) -> Taken:
@@ -95,27 +92,6 @@ FUNCTION = Kind(
 )
 
 
-def is_context_manager(value: types.FunctionType) -> bool:
-    """Whether `contextmanager` made the function."""
-    return value.__code__ in _CONTEXT_MANAGERS
-
-
-def _managed(_run: Surroundings, value: Any) -> Taken:
-    is_async = _CONTEXT_MANAGERS[value.__code__] is contextlib.asynccontextmanager
-    return (is_async, value.__wrapped__), [value.__dict__]
-
-
-def _make_managed(_run: Surroundings, is_async: bool, function: Any) -> Any:
-    return contextlib.asynccontextmanager(function) if is_async else contextlib.contextmanager(function)
-
-
-def _fill_managed(_run: Surroundings, target: Any, contents: list[Any]) -> None:
-    target.__dict__ = contents[0]
-
-
-_MANAGED = Kind("contextmanager", "asynchronous, function; attributes", _managed, _make_managed, _fill_managed)
-
-
 def kind_of_function(run: Surroundings, value: Any) -> Kind:
     """The kind of a Python function: one of the orchestration's, or one of the library's that has a name."""
     if value.__globals__ is run.program.namespace:
@@ -124,8 +100,6 @@ def kind_of_function(run: Surroundings, value: Any) -> Kind:
         return NAMED
     if run.wrapper_of(value) is not None:
         return _WRAPPER
-    if is_context_manager(value):
-        return _MANAGED
     raise Unstorable(value)
 
 
@@ -360,4 +334,4 @@ KINDS: dict[type, Kind] = {
     typing.TypeVar: Kind("type variable", "name, variance, bound, constraints", _type_variable, _make_type_variable),
 }  # fmt: skip
 
-OTHER_KINDS = (NAMED, FUNCTION, _WRAPPER, _MANAGED)
+OTHER_KINDS = (NAMED, FUNCTION, _WRAPPER)

@@ -14,12 +14,13 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weft_workflows.machine import contexts as waiting_contexts
 from weft_workflows.machine import futures, tool_errors, values
 from weft_workflows.sandbox.attribute_table import ATTRIBUTES, CALLABLE_SPECIALS
 from weft_workflows.sandbox.environment import Environment, environment_of
 from weft_workflows.sandbox.facades import BigRange, Module
 from weft_workflows.sandbox.iterators import DictIterator
-from weft_workflows.sandbox.library import functional, iteration
+from weft_workflows.sandbox.library import contexts, functional, iteration
 from weft_workflows.sandbox.meter import LimitExceeded
 from weft_workflows.sandbox.sets import SetIterator
 
@@ -54,6 +55,8 @@ _HIDDEN: dict[str, Any] = {
     "weft.DictIterator": DictIterator,
     "weft.SetIterator": SetIterator,
     "weft.CachedFunction": functional.CachedFunction,
+    "weft.GeneratorManager": contexts.GeneratorManager,
+    "weft.AsyncGeneratorManager": waiting_contexts.AsyncGeneratorManager,
     "weft.unset": UNSET,
     "weft.end": iteration._END,
     "weft.absent": functional._ABSENT,

@@ -11,6 +11,7 @@ from typing import Any
 
 from weft_compiler import graph
 
+from weft_workflows.machine import contexts as waiting_contexts
 from weft_workflows.machine import futures, generators, groups, locks, queues, stepped, waiting, waits
 from weft_workflows.machine.codec import Kind, Taken
 from weft_workflows.machine.codec_names import UNSET, Surroundings
@@ -25,7 +26,7 @@ from weft_workflows.machine.cursors import (
 from weft_workflows.machine.graph_frame import GraphFrame
 from weft_workflows.machine.values import Coroutine
 from weft_workflows.sandbox.iterators import BigRangeIterator
-from weft_workflows.sandbox.library import functional, regex, tracebacks, typed
+from weft_workflows.sandbox.library import contexts, functional, regex, tracebacks, typed
 from weft_workflows.sandbox.safe_builtins import CallIterator
 
 #: What an object gets from its run, by the name of the slot.
@@ -212,6 +213,16 @@ _BY_SLOTS: tuple[type, ...] = (
     waiting.ToThreadFrame,
     waiting.WaitFrame,
     waits.Release,
+    waiting_contexts.AsyncClosing,
+    waiting_contexts.AsyncDecorated,
+    waiting_contexts.AsyncExitStack,
+    waiting_contexts.AsyncGeneratorManager,
+    waiting_contexts.CallWithin,
+    waiting_contexts.Close,
+    waiting_contexts.EnterContext,
+    waiting_contexts.EnterGenerator,
+    waiting_contexts.LeaveGenerator,
+    waiting_contexts.LeaveStack,
     Coroutine,
     CallIterator,
     BigRangeIterator,
@@ -222,6 +233,15 @@ _BY_SLOTS: tuple[type, ...] = (
     functional.MethodCaller,
     tracebacks.FrameSummary,
     tracebacks.Rendered,
+    contexts.Closing,
+    contexts.Decorated,
+    contexts.ExitStack,
+    contexts.GeneratorManager,
+    contexts.Making,
+    contexts.NullContext,
+    contexts.Standing,
+    contexts.Suppress,
+    contexts.Unwinding,
     typed.NewKind,
 )
 

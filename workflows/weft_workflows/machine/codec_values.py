@@ -8,7 +8,6 @@ from __future__ import annotations
 import array
 import base64
 import collections
-import contextlib
 import datetime
 import decimal
 import fractions
@@ -283,9 +282,6 @@ KINDS: dict[type, Kind] = {
     statistics.NormalDist: Kind(
         "NormalDist", "mean, deviation", _parts(lambda v: (v.mean, v.stdev)), _made(statistics.NormalDist)
     ),
-    contextlib.suppress: _of_dict(contextlib.suppress),
-    contextlib.nullcontext: _of_dict(contextlib.nullcontext),
-    contextlib.closing: _of_dict(contextlib.closing),
     string.Template: _of_dict(string.Template),
     time.struct_time: Kind("struct_time", "elements, zone", _parts(_reduced), _made(time.struct_time)),
     **{

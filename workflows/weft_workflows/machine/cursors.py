@@ -13,8 +13,8 @@ from weft_compiler import graph
 
 from weft_workflows.machine.frames import Outcome
 from weft_workflows.machine.values import MachineFunction
+from weft_workflows.sandbox.classes import special_method
 from weft_workflows.sandbox.meter import LimitExceeded
-from weft_workflows.sandbox.tracing import own_traceback
 
 if TYPE_CHECKING:
     from weft_workflows.machine.graph_frame import GraphFrame
@@ -272,8 +272,11 @@ class WithCursor:
         self.phase, self.pending = "exiting", completion
         frame.node = self.node
         error = completion[1] if completion is not None and completion[0] == "raise" else None
-        details = (None, None, None) if error is None else (type(error), error, own_traceback(error))
-        return self._call(frame, self._method("exit"), *details)
+        made = None if self.node.is_async else frame.program.waiting_exit(self.manager, error)
+        if made is None:
+            return self._call(frame, self._method("exit"), *frame.program.details_of(error))
+        frame.awaiting = self.node
+        return Outcome("wait", made)
 
 
 class DelegateCursor:
@@ -318,15 +321,6 @@ class DelegateCursor:
 
 
 Cursor = BlockCursor | LoopCursor | AttemptCursor | WithCursor | DelegateCursor
-
-
-def special_method(value: Any, name: str) -> Callable[..., Any] | None:
-    """A special method as Python looks it up: in the class, never in the instance. Takes the instance first."""
-    for base in type(value).__mro__:
-        if name in base.__dict__:
-            found: Callable[..., Any] | None = base.__dict__[name]
-            return found
-    return None
 
 
 def _is_caught(error: BaseException, types_: Any) -> bool:

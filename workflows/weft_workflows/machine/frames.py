@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import types
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from weft_workflows.machine.futures import Future, StepFuture, Task
 from weft_workflows.machine.values import Coroutine
 from weft_workflows.sandbox.meter import LimitExceeded
+from weft_workflows.sandbox.tracing import set_traceback, traceback_of
 
 if TYPE_CHECKING:
     from weft_workflows.machine.program import Program
@@ -45,6 +47,10 @@ class Frame(ABC):
     def position(self) -> str:
         """The frame's part of the call path; empty if it adds nothing."""
         return ""
+
+    def handled(self) -> BaseException | None:
+        """The exception that the frame handles at the moment."""
+        return None
 
     def line(self) -> int:
         """The source line where the frame stands; 0 if it has none."""
@@ -134,3 +140,24 @@ def _at_once(program: Program, coroutine: types.CoroutineType[Any, Any, Any]) ->
         return finished
     coroutine.close()
     raise TypeError("object coroutine can't be used in 'await' expression")
+
+
+def call_handling(handled: BaseException, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Calls native code as if inside `except handled`: for a bare `raise`, and for the context of new exceptions."""
+    trace, context = traceback_of(handled), handled.__context__
+    try:
+        try:
+            raise handled
+        except BaseException:
+            _CONTEXT.__set__(handled, context)
+            result = function(*args, **kwargs)
+    except BaseException as raised:
+        if raised is not handled:
+            set_traceback(handled, trace)
+        raise
+    else:
+        set_traceback(handled, trace)
+        return result
+
+
+_CONTEXT = BaseException.__dict__["__context__"]

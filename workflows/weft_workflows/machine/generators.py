@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_compiler import graph
 
-from weft_workflows.machine.cursors import special_method
 from weft_workflows.machine.frames import Frame, Given, Outcome, Resumption
 from weft_workflows.machine.futures import Task
 from weft_workflows.machine.stepped import SteppedFrame
 from weft_workflows.machine.values import Coroutine, EffectfulCall
+from weft_workflows.sandbox.classes import special_method
 from weft_workflows.sandbox.iterators import iterate
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Generator(_Suspended):
         if outcome.kind == "give":
             return outcome.value
         self.finish()
-        raise StopIteration(outcome.value)
+        raise StopIteration if outcome.value is None else StopIteration(outcome.value)
 
     def _run(self, frame: GraphFrame, value: Any, error: BaseException | None) -> Outcome:
         program = frame.program

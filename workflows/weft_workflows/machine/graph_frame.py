@@ -27,13 +27,13 @@ from weft_workflows.machine.cursors import (
     LoopCursor,
     WithCursor,
 )
-from weft_workflows.machine.frames import Frame, Outcome
+from weft_workflows.machine.frames import Frame, Outcome, call_handling
 from weft_workflows.machine.generators import Begun, async_iterator
 from weft_workflows.machine.native import NativeCode
 from weft_workflows.machine.tracing import note_arrival, note_error
+from weft_workflows.machine.values import Immediate
 from weft_workflows.sandbox.iterators import iterate
 from weft_workflows.sandbox.meter import LimitExceeded
-from weft_workflows.sandbox.tracing import set_traceback, traceback_of
 
 if TYPE_CHECKING:
     from weft_workflows.machine.futures import Task
@@ -189,7 +189,7 @@ class GraphFrame(Frame):
         handled = handling if handling is not None else self.program.handled()
         if handled is None:
             return function(*args)
-        return _call_handling(handled, function, *args)
+        return call_handling(handled, function, *args)
 
     def handled(self) -> BaseException | None:
         """The exception that this frame handles at the moment."""
@@ -214,25 +214,6 @@ class GraphFrame(Frame):
         top = self.cursors[-1] if self.cursors else None
         leaving = isinstance(top, WithCursor) and top.phase == "exiting"
         return "/".join([*loops, f"{self.node.id}.exit" if leaving else self.node.id])
-
-
-def _call_handling(handled: BaseException, function: Callable[..., Any], *args: Any) -> Any:
-    """Calls native code as if inside `except handled`: for a bare `raise`, and for the context of new exceptions."""
-    trace, context = traceback_of(handled), handled.__context__
-    try:
-        try:
-            raise handled
-        except BaseException:
-            result = function(*args)
-    except BaseException as raised:
-        if raised is not handled:
-            set_traceback(handled, trace)
-        raise
-    else:
-        set_traceback(handled, trace)
-        return result
-    finally:
-        BaseException.__dict__["__context__"].__set__(handled, context)
 
 
 # -- what each kind of node does -----------------------------------------------------------------------------------------
@@ -263,15 +244,6 @@ def _invoke(frame: GraphFrame, node: graph.Invoke) -> Outcome | None:
         return None
     frame.awaiting = node
     return Outcome("wait", made)
-
-
-class Immediate:
-    """The result of a call that turned out to be pure."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
 
 
 def _branch(frame: GraphFrame, node: graph.Branch) -> None:

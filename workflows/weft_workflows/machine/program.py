@@ -13,16 +13,18 @@ from typing import Any
 from weft_workflows.machine import generators
 from weft_workflows.machine.aio import AsyncioModule
 from weft_workflows.machine.checkpoint_refusals import refuse_unstorable
-from weft_workflows.machine.frames import drive
+from weft_workflows.machine.contexts import contextlib_of, waiting_exit
+from weft_workflows.machine.frames import call_handling, drive
 from weft_workflows.machine.futures import Future, Loop, StepFuture, Task
-from weft_workflows.machine.graph_frame import GraphFrame, Immediate
+from weft_workflows.machine.graph_frame import GraphFrame
 from weft_workflows.machine.native import INVOKE, MAKE_FUNCTION, MAKE_GENERATOR, MISSING, UNBOUND
 from weft_workflows.machine.protocol import Output
 from weft_workflows.machine.tool_errors import ToolError
 from weft_workflows.machine.unit import Unit
-from weft_workflows.machine.values import Coroutine, MachineFunction
+from weft_workflows.machine.values import Coroutine, Immediate, MachineFunction
 from weft_workflows.sandbox.environment import environment_of, load_module, new_globals
 from weft_workflows.sandbox.meter import Meter
+from weft_workflows.sandbox.tracing import own_traceback
 
 #: Temporal lets an activity id have 1,000 characters; past this, ids are shortened by a digest.
 _LONGEST_STEP_ID = 200
@@ -53,7 +55,7 @@ class Program:
             {
                 MAKE_FUNCTION: self._make_function,
                 MAKE_GENERATOR: self._make_generator,
-                INVOKE: self._invoke,
+                INVOKE: self.invoke,
                 MISSING: KeyError,
                 UNBOUND: NameError,
             }
@@ -72,7 +74,12 @@ class Program:
         self.loop.commands.append(Output(text))
 
     def module(self, name: str) -> Any | None:
-        return self.asyncio if name == "asyncio" else None
+        match name:
+            case "asyncio":
+                return self.asyncio
+            case "contextlib":
+                return contextlib_of(self)
+        return None
 
     def decimal_context(self) -> decimal.Context:
         """The run's decimal context."""
@@ -94,7 +101,7 @@ class Program:
         function = MachineFunction(self, self.unit.functions[key], binder)
         return function(generators.begun(function.loaded, iterable))
 
-    def _invoke(self, callee: Any, /, *args: Any, **kwargs: Any) -> Coroutine | Immediate:
+    def invoke(self, callee: Any, /, *args: Any, **kwargs: Any) -> Coroutine | Immediate:
         """A call of a synchronous function that may hold steps."""
         function, arguments = callee, args
         if isinstance(callee, types.MethodType) and isinstance(callee.__func__, MachineFunction):
@@ -102,6 +109,21 @@ class Program:
         if isinstance(function, MachineFunction) and function.loaded.holds_steps:
             return function.start(arguments, kwargs)
         return Immediate(callee(*args, **kwargs))
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Calls what is native inside the exception that the running strand handles."""
+        handled = self.handled()
+        return function(*args, **kwargs) if handled is None else call_handling(handled, function, *args, **kwargs)
+
+    def details_of(self, error: BaseException | None) -> tuple[Any, Any, Any]:
+        """What an exit is told of an exception."""
+        if error is None:
+            return (None, None, None)
+        return (type(error), error, own_traceback(error))
+
+    def waiting_exit(self, manager: Any, error: BaseException | None) -> Coroutine | None:
+        """The exit of a plain manager of the library that may hold steps; None for any other manager."""
+        return waiting_exit(manager, error)
 
     def start(self, inputs: dict[str, Any]) -> Task:
         """The main strand: the module's own code."""
@@ -124,7 +146,7 @@ class Program:
         task = self.loop.current
         stack = [] if task is None else task.frames
         for frame in [*reversed(self.inline), *reversed(stack)] if self.inline else reversed(stack):
-            if isinstance(frame, GraphFrame) and (error := frame.handled()) is not None:
+            if (error := frame.handled()) is not None:
                 return error
         return None
 

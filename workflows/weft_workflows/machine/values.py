@@ -50,6 +50,15 @@ class Coroutine:
         self.frame = None
 
 
+class Immediate:
+    """The result of a call that turned out to be pure."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 class ToolFunction:
     """A tool as orchestrations see it. Calling it binds the arguments by name."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import collections.abc
-import contextlib
 import csv
 import dataclasses
 import datetime
@@ -143,7 +142,6 @@ _TABLE: list[tuple[Any, str]] = [
         "clear copy fromkeys get items keys maps new_child parents pop popitem setdefault update values",
     ),
     (functools.partial, "func args keywords"),
-    (contextlib.ExitStack, "enter_context callback push close pop_all"),
     (collections.abc.Mapping, "get items keys values"),
     (collections.abc.MutableMapping, "get items keys values pop popitem clear update setdefault"),
     (collections.abc.Sequence, "index count"),

@@ -26,12 +26,22 @@ def is_special(name: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
+def special_method(value: Any, name: str) -> Callable[..., Any] | None:
+    """A special method as Python looks it up: in the class, never in the instance. Takes the instance first."""
+    for base in type(value).__mro__:
+        if name in base.__dict__:
+            found: Callable[..., Any] | None = base.__dict__[name]
+            return found
+    return None
+
+
 class Classes:
     """The registry of one run's classes."""
 
     def __init__(self, trusted_bases: frozenset[type]) -> None:
         self._own: set[type] = set()
-        self._trusted = trusted_bases
+        #: Classes of the library that an orchestration may derive from.
+        self.trusted = set(trusted_bases)
         #: Classes whose instances' ordinary attributes may be read freely. Trusted facades such as modules are added to it.
         self.open: set[type] = set()
         #: Those of them whose instances' ordinary attributes may be written freely as well.
@@ -79,7 +89,7 @@ class Classes:
             raise TypeError(f"an orchestration cannot derive a class from {type(base).__name__!r} objects")
         if base in _FINAL:
             raise TypeError(f"type '{base.__name__}' is not an acceptable base type")
-        if not (base in self._own or base in _MARKERS or base in self._trusted or issubclass(base, BaseException)):
+        if not (base in self._own or base in _MARKERS or base in self.trusted or issubclass(base, BaseException)):
             raise TypeError(f"an orchestration cannot derive a class from '{base.__name__}'")
 
     def _check_namespace(self, cls: type) -> None:

@@ -14,6 +14,7 @@ from weft_workflows.sandbox.arithmetic import Arithmetic
 from weft_workflows.sandbox.attributes import Attributes
 from weft_workflows.sandbox.classes import BASES, Classes
 from weft_workflows.sandbox.facades import Module
+from weft_workflows.sandbox.library.contexts import CONTEXT_BASES
 from weft_workflows.sandbox.matching import Matcher
 from weft_workflows.sandbox.meter import Meter
 from weft_workflows.sandbox.methods import install_methods
@@ -52,7 +53,7 @@ class Environment:
         self.origin = Origin()
         self.namespace: dict[str, Any] = {"__name__": "__main__", "__doc__": None}
         self.modules: dict[str, Any] = {}
-        self.classes = Classes(BASES)
+        self.classes = Classes(BASES | CONTEXT_BASES)
         self.classes.open.add(Module)
         self.type = make_type()
         self.attributes = Attributes(self.namespace, self.classes, self.type)

@@ -8,7 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from weft_workflows.sandbox.allowed import ALLOWED_MODULES
-from weft_workflows.sandbox.library import data, functional, iteration, numeric, regex, tracebacks, typed, world
+from weft_workflows.sandbox.library import (
+    contexts,
+    data,
+    functional,
+    iteration,
+    numeric,
+    regex,
+    tracebacks,
+    typed,
+    world,
+)
 
 if TYPE_CHECKING:
     from weft_workflows.sandbox.environment import Environment
@@ -31,11 +41,11 @@ _TAKEN: dict[str, int | None] = {
     "urllib.parse": 3,
     "zoneinfo": None,
     "__future__": None,
-    "contextlib": None,
 }
 
 _MAKERS: dict[str, Callable[[Environment], dict[str, Any]]] = {
     "collections": data.collections_module,
+    "contextlib": contexts.contextlib_module,
     "copy": data.copy_module,
     "dataclasses": data.dataclasses_module,
     "datetime": world.datetime_module,
