@@ -118,7 +118,7 @@ _MODULES: dict[str, str] = {
         "exception"
     ),
     "textwrap": "wrap fill dedent indent shorten",
-    "time": "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns strftime strptime gmtime localtime mktime sleep",
+    "time": "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns strftime strptime gmtime localtime mktime",
     "traceback": (
         "format_exc format_exception format_exception_only format_list format_tb extract_tb print_exc print_exception print_tb "
         "FrameSummary TracebackException"

@@ -19,15 +19,24 @@ class Entry(TypedDict, total=False):
 _DURABLE = "a run must be able to stop at each step and go on in another process"
 
 _SOURCE: dict[str, Entry] = {
-    "syntax-error": {"message": "{problem}"},
+    "syntax-error": {
+        "message": "{problem}",
+        "notes": ("the text has to be Python of the version that runs it",),
+        "help": "correct this line, or the one before it",
+    },
     "await-in-sync": {
         "message": "{problem}",
         "notes": ("only a function made with `async def`, or the top level, can wait",),
         "help": "make the function asynchronous with `async def`, and await its calls",
     },
-    "not-text": {"message": "{problem}", "help": "save the file as UTF-8 text"},
+    "not-text": {
+        "message": "{problem}",
+        "notes": ("an orchestration is Unicode text",),
+        "help": "save the file as UTF-8 text",
+    },
     "too-large": {
         "message": "the source has {size:,} bytes; the limit is {limit:,}",
+        "notes": ("the source is stored with each run",),
         "help": "pass large data as an input of the run, or let a tool read it",
     },
     "too-deep": {
@@ -90,10 +99,12 @@ _SUBSET: dict[str, Entry] = {
     },
     "template-string": {
         "message": "template strings are not supported",
+        "notes": ("their parts are objects that a run cannot keep",),
         "help": 'use an f-string: `f"…"`',
     },
     "type-alias": {
         "message": "`type` statements are not supported",
+        "notes": ("annotations are not evaluated in a run",),
         "help": "assign the type to a name: `{name} = …`",
     },
     "type-parameters": {
@@ -223,10 +234,12 @@ _EFFECTS: dict[str, Entry] = {
     },
     "effectful-except-star": {
         "message": "`except*` cannot be used around steps",
+        "notes": ("the groups that it makes of an error cannot be stored half-way",),
         "help": "use `gather(..., return_exceptions=True)` and look at each result",
     },
     "effectful-except-type": {
         "message": "the type after `except` cannot hold a step",
+        "notes": ("Python evaluates it while an error is under way, where a run cannot stop",),
         "help": "get the type before the `try`",
     },
 }

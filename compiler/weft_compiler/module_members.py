@@ -10,7 +10,12 @@ from weft_compiler.allowed_names import ALLOWED_MODULES
 from weft_compiler.diagnostics import Reporter
 from weft_compiler.resolve import Names, Scope
 
-#: What to write instead of names of asyncio that orchestrations do not have.
+#: What to write instead of names that orchestrations do not have.
+_REMEDIES = {
+    ("time", "sleep"): "write `await asyncio.sleep(…)`, which is a durable timer",
+    ("sys", "stdin"): "make it an input of the run: a parameter of the entry function",
+    ("json", "JSONEncoder"): "pass `default=` to `json.dumps`",
+}
 _ASYNCIO_REMEDIES = {
     "Barrier": "use `asyncio.gather`, or an `asyncio.Condition` with a counter",
     "new_event_loop": "use `await`, or `asyncio.run(main())` at the top level",
@@ -30,7 +35,7 @@ def check_available(node: ast.AST, module: str, name: str, reporter: Reporter) -
     available = ALLOWED_MODULES[module]
     if name in available or f"{module}.{name}" in ALLOWED_MODULES:
         return
-    remedy = _ASYNCIO_REMEDIES.get(name) if module == "asyncio" else None
+    remedy = _ASYNCIO_REMEDIES.get(name) if module == "asyncio" else _REMEDIES.get((module, name))
     near = difflib.get_close_matches(name, available, n=1, cutoff=0.75)
     if remedy is None and near:
         remedy = f"did you mean `{near[0]}`?"

@@ -52,6 +52,8 @@ class _Binding:
     reporter: Reporter
     bound: dict[str, ast.expr] = field(default_factory=dict)
     fits: bool = True
+    #: Parameters that an argument of another name seems to be meant for.
+    misnamed: set[str] = field(default_factory=set)
 
     def bind_positional(self) -> None:
         places = [parameter.name for parameter in self.spec.parameters if parameter.kind in _POSITIONAL]
@@ -63,6 +65,7 @@ class _Binding:
             self._report("too-many-arguments", first_extra, most=len(places), given=len(arguments))
 
     def bind_keywords(self) -> None:
+        unknown: list[ast.keyword] = []
         by_name = {p.name for p in self.spec.parameters if p.kind in ("positional_or_keyword", "keyword_only")}
         takes_more = any(parameter.kind == "var_keyword" for parameter in self.spec.parameters)
         for keyword in self.call.keywords:
@@ -74,18 +77,22 @@ class _Binding:
             elif name in by_name:
                 self.bound[name] = keyword.value
             elif not takes_more:
-                self._report_unknown(keyword, name, sorted(by_name - set(self.bound)))
+                unknown.append(keyword)
+        self._report_unknown(unknown, sorted(by_name - set(self.bound)))
 
     def check_missing(self) -> None:
         if self._is_open():
             return
-        required = [
+        required = [name for name in self._missing() if name not in self.misnamed]
+        if required:
+            self._report("missing-argument", self.call, names=" and ".join(f"`{name}`" for name in required))
+
+    def _missing(self) -> list[str]:
+        return [
             parameter.name
             for parameter in self.spec.parameters
             if parameter.required and not parameter.kind.startswith("var_") and parameter.name not in self.bound
         ]
-        if required:
-            self._report("missing-argument", self.call, names=" and ".join(f"`{name}`" for name in required))
 
     def check_literals(self) -> None:
         properties: Mapping[str, Any] = self.spec.input_schema.get("properties", {})
@@ -115,15 +122,25 @@ class _Binding:
         starred = any(isinstance(argument, ast.Starred) for argument in self.call.args)
         return starred or any(keyword.arg is None for keyword in self.call.keywords)
 
-    def _report_unknown(self, keyword: ast.keyword, name: str, free: list[str]) -> None:
-        near = difflib.get_close_matches(name, free, n=1, cutoff=0.5)
-        if not near:
-            self._report("wrong-argument", keyword, name=name, proposal="leave it out")
-            return
-        span = span_of(keyword, self.reporter)
-        line = self.reporter.lines[span.line - 1]
-        fix = f"{line[: span.col]}{near[0]}{line[span.col + len(name) :]}".strip()
-        self._report("wrong-argument", keyword, name=name, proposal=f"did you mean `{near[0]}`?", fix=fix)
+    def _report_unknown(self, unknown: list[ast.keyword], free: list[str]) -> None:
+        """Arguments of names that the tool lacks. One alone is meant for the parameter that alone has no value."""
+        missing = [name for name in self._missing() if name in free]
+        for keyword in unknown:
+            name = keyword.arg or ""
+            near = difflib.get_close_matches(name, [f for f in free if f not in self.misnamed], n=1, cutoff=0.5)
+            if near:
+                proposal = f"did you mean `{near[0]}`?"
+            elif len(unknown) == len(missing) == 1:
+                near = missing
+                proposal = f"pass it as `{near[0]}`, which has no value yet"
+            else:
+                self._report("wrong-argument", keyword, name=name, proposal="leave it out")
+                continue
+            self.misnamed.add(near[0])
+            span = span_of(keyword, self.reporter)
+            line = self.reporter.lines[span.line - 1]
+            fix = f"{line[: span.col]}{near[0]}{line[span.col + len(name) :]}".strip()
+            self._report("wrong-argument", keyword, name=name, proposal=proposal, fix=fix)
 
     def _report(self, code: str, where: ast.AST, **values: Any) -> None:
         self.fits = False

@@ -53,6 +53,7 @@ _REMEDIES: Final = {
     "memoryview": "use `bytes` or `bytearray`",
 }
 
+_TOOLS_ONLY = "orchestrations reach the outside world through tools only"
 _NETWORK = "make the request in a tool and call the tool here"
 _FILES = "read and write files in a tool, and call the tool here"
 _SIDE_BY_SIDE = "use `asyncio.gather` to run steps side by side"
@@ -75,6 +76,15 @@ _MODULE_REMEDIES: Final = {
     "numpy": _DATA,
     "pandas": _DATA,
     "pickle": "use `json`",
+    "urllib3": _NETWORK,
+    "sqlite3": "query the database in a tool, and call the tool here",
+    "dotenv": "read settings in a tool, or pass them as inputs of the run",
+    "yaml": "parse it in a tool, and call the tool here",
+    "pydantic": "use `dataclasses`",
+    "tqdm": "use `print`; the output is kept with the run",
+    "tenacity": "tools are retried by the run itself; else write a loop with `asyncio.sleep`",
+    "signal": "use `asyncio.timeout` or `asyncio.wait_for`",
+    "queue": "use `asyncio.Queue`",
 }
 
 #: Module-level names with underscores that scripts read or set, and that do no harm.
@@ -201,12 +211,12 @@ class _NameChecker:
         """Reports the module if it is not available; says whether it is."""
         if module in ALLOWED_MODULES:
             return True
-        remedy = _module_remedy(module)
+        remedy = module_remedy(module)
         if names and all(name in self.tools for name in names):
             remedy = "leave this line out: tools are there without an import"
-        self.reporter.report(
-            "refused-import", where, help_text=remedy, module=module, available=", ".join(ALLOWED_MODULES)
-        )
+        notes = [_TOOLS_ONLY] if remedy is not None else None
+        available = ", ".join(ALLOWED_MODULES)
+        self.reporter.report("refused-import", where, notes=notes, help_text=remedy, module=module, available=available)
         return False
 
     def _check_imported(self, alias: ast.alias, module: str) -> None:
@@ -218,7 +228,7 @@ class _NameChecker:
             check_available(alias, module, alias.name, self.reporter)
 
 
-def _module_remedy(module: str) -> str | None:
+def module_remedy(module: str) -> str | None:
     """A better remedy than the general one, where there is one."""
     root = module.partition(".")[0]
     if module == "urllib.request" or root in _MODULE_REMEDIES:

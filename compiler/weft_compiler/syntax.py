@@ -10,12 +10,14 @@ from __future__ import annotations
 import ast
 import copy
 import re
+import sys
 import warnings
 from typing import cast
 
 from weft_compiler.depth import run_deep
 from weft_compiler.diagnostics import Reporter, characters
 from weft_compiler.graph import Span
+from weft_compiler.syntax_advice import advice, is_fence, problem_of, without_fences
 from weft_compiler.syntax_recovery import brought_about, without_statement
 
 #: Syntax errors of one source that are reported together.
@@ -49,8 +51,9 @@ def parse_tree(text: str, reporter: Reporter) -> ast.Module | None:
             if span.line in seen or (seen and brought_about(error.msg, reporter.lines[span.line - 1], span.col)):
                 return None
             seen.add(span.line)
-            reporter.report("syntax-error", span, problem=error.msg)
-            patched = without_statement(text, span.line, error.msg)
+            line = reporter.lines[span.line - 1]
+            _report(error.msg, span, reporter)
+            patched = without_fences(text) if is_fence(line) else without_statement(text, span.line, error.msg)
             if patched is None:
                 return None
             text = patched
@@ -68,7 +71,7 @@ def check_tree(tree: ast.Module, reporter: Reporter) -> bool:
     seen: set[tuple[int, int]] = set()
     while error is not None and len(seen) < _MOST_ERRORS:
         span = _span_of_error(error, reporter, in_bytes=True)
-        reporter.report(_code_of(error.msg), span, problem=error.msg)
+        _report(error.msg, span, reporter)
         place = (error.lineno or 0, error.offset or 0)
         if place in seen or not _replace_statement(tree, *place):
             break
@@ -77,9 +80,18 @@ def check_tree(tree: ast.Module, reporter: Reporter) -> bool:
     return False
 
 
-def _code_of(message: str) -> str:
+def _report(message: str, span: Span, reporter: Reporter) -> None:
     """What the compiler, not the parser, refuses is a syntax error too, but waiting has a code of its own."""
-    return "await-in-sync" if _WAITS.search(message) else "syntax-error"
+    line = reporter.lines[span.line - 1]
+    if _WAITS.search(message):
+        # CPython's range is the whole statement, body and all.
+        whole = span.end_line == span.line
+        header = span if whole else Span(line=span.line, col=span.col, end_line=span.line, end_col=len(line.rstrip()))
+        reporter.report("await-in-sync", header, problem=message)
+        return
+    notes = [f"the text is read as Python {sys.version_info[0]}.{sys.version_info[1]}"]
+    problem, help_text = problem_of(message, line), advice(message, line)
+    reporter.report("syntax-error", span, notes=notes, help_text=help_text, problem=problem)
 
 
 def _copied(tree: ast.Module) -> ast.Module:

@@ -42,9 +42,6 @@ def time_module(environment: Environment) -> dict[str, Any]:
     def strptime(text: str, form: str = "%a %b %d %H:%M:%S %Y", /) -> time.struct_time:
         return time.strptime(text, form)
 
-    def sleep(_seconds: float, /) -> None:
-        raise RuntimeError("time.sleep() would block the run; write `await asyncio.sleep(…)`, which is a durable timer")
-
     return {
         **dict.fromkeys(("time", "monotonic", "perf_counter"), now),
         **dict.fromkeys(("time_ns", "monotonic_ns", "perf_counter_ns"), nanoseconds),
@@ -53,7 +50,6 @@ def time_module(environment: Environment) -> dict[str, Any]:
         "strftime": strftime,
         "strptime": strptime,
         "mktime": calendar.timegm,
-        "sleep": sleep,
     }
 
 
