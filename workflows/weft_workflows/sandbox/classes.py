@@ -46,9 +46,28 @@ class Classes:
         self.open: set[type] = set()
         #: Those of them whose instances' ordinary attributes may be written freely as well.
         self.writable: set[type] = set()
+        self._under_construction = 0
 
     def owns(self, cls: Any) -> bool:
-        return isinstance(cls, type) and cls in self._own
+        return isinstance(cls, type) and (cls in self._own or (self._under_construction > 0 and self._is_unfinished(cls)))
+
+    def _is_unfinished(self, cls: type) -> bool:
+        """Whether it is a class that the orchestration's own `__init_subclass__` or `__set_name__` sees before it is done.
+
+        Nothing but a `class` statement, or the library on its behalf, derives from a class of the orchestration.
+        """
+        if not any(base in self._own for base in cls.__mro__[1:]):
+            return False
+        self.adopt(cls)
+        return True
+
+    def construct(self, make: Callable[[], Any]) -> Any:
+        """Calls what makes a class, and with it the orchestration's hooks, which may look at it already."""
+        self._under_construction += 1
+        try:
+            return make()
+        finally:
+            self._under_construction -= 1
 
     def build(self, body: Any, name: str, /, *bases: Any, **keywords: Any) -> Any:
         """What a `class` statement calls. Raises TypeError for bases, metaclasses and special names that are not allowed."""
@@ -57,7 +76,7 @@ class Classes:
             raise TypeError("an orchestration cannot use a metaclass")
         for base in bases:
             self._check_base(base)
-        made = _build_class(body, name, *bases, **keywords)
+        made = self.construct(lambda: _build_class(body, name, *bases, **keywords))
         if typing.NamedTuple in bases or typing.TypedDict in bases:
             return self.trust(made)
         if isinstance(made, type):

@@ -224,7 +224,7 @@ def dataclasses_module(environment: Environment) -> dict[str, Any]:
         for name in getattr(cls, "__annotations__", {}):
             if type(name) is not str or not name.isidentifier() or keyword.iskeyword(name) or is_special(name):
                 raise TypeError(f"Field names must be valid identifiers: {name!r}")
-        made = dataclasses.dataclass(cls, **options)
+        made = environment.classes.construct(lambda: dataclasses.dataclass(cls, **options))
         if made is not cls:
             environment.classes.trust(made)
         return made
