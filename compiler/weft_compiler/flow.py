@@ -91,7 +91,7 @@ class _Analysis(CallFlows):
             case ast.Expr():
                 self.value(node.value)
             case ast.If() | ast.While():
-                self._need(self.value(node.test))
+                self._need(bare(self.value(node.test)))
                 self._body(node.body + node.orelse)
             case ast.With() | ast.AsyncWith():
                 for item in node.items:
@@ -163,6 +163,13 @@ class _Analysis(CallFlows):
             case ast.Subscript():
                 self.value(container.slice)
                 self._store_into(container.value, wrapped(flow, kind or "d"))
+            case ast.IfExp():
+                self._need(self.value(container.test))
+                self._store_into(container.body, flow, kind)
+                self._store_into(container.orelse, flow, kind)
+            case ast.Call(func=ast.Attribute(value=outer, attr="setdefault" | "get")):
+                self.value(container)
+                self._store_into(outer, wrapped(flow, kind or "d"), "d")
             case _:
                 self._use(flow, "escaped")
 
@@ -202,7 +209,7 @@ class _Analysis(CallFlows):
                 self._need(bare(flow))
                 return frozenset(self.env["attribute", node.attr])
             case ast.IfExp():
-                self._need(self.value(node.test))
+                self._need(bare(self.value(node.test)))
                 return self.value(node.body) | self.value(node.orelse)
             case ast.BoolOp():
                 return frozenset().union(*(self.value(v) for v in node.values))
@@ -217,6 +224,9 @@ class _Analysis(CallFlows):
                 return frozenset({(self._function_value(node), "")})
             case ast.BinOp():
                 return self._binary(node)
+            case ast.UnaryOp():
+                self._need(bare(self.value(node.operand)))
+                return NOTHING
             case ast.Compare():
                 self._compare(node)
                 return NOTHING

@@ -230,6 +230,15 @@ class CallFlows(ABC):
             self._hand_out_functions(node, flows, tools_too=True)
             given = wrapped(frozenset().union(*(iterated(flow) for flow in arguments)))
             return wrapped(given) if member in _LIBRARY_DEEPER else given
+        if member == "itertools.starmap" and arguments:
+            return self._map(node, "map", arguments[:1])
+        if member == "types.SimpleNamespace":
+            for keyword in node.keywords:
+                self.env["attribute", keyword.arg] |= self.value(keyword.value)
+            return NOTHING
+        if member == "functools.partial" and any(isinstance(item, ToolValue) for item, _ in arguments[0]):
+            self._need_all(flows[1:])
+            return frozenset(found for found in arguments[0] if isinstance(found[0], ToolValue))
         self._hand_out(node, flows)
         return NOTHING
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import collections
+import collections.abc
 import enum
 import types
 import typing
@@ -225,8 +226,12 @@ _TYPED_DICT = Kind("typed dict", "name, module, total, doc, annotations as text"
 
 # -- instances -------------------------------------------------------------------------------------------------------------
 
+#: The abstract classes of containers and iterators say what a class can do.
+_ABILITIES = tuple(each for each in vars(collections.abc).values() if isinstance(each, type))
 #: Classes of the library without any state.
-_MARKERS = frozenset((object, abc.ABC, typing.Generic, typing.Protocol, AsyncContextDecorator, *CONTEXT_BASES))
+_MARKERS = frozenset(
+    (object, abc.ABC, typing.Generic, typing.Protocol, AsyncContextDecorator, *CONTEXT_BASES, *_ABILITIES)
+)
 
 
 def base_of(run: Surroundings, kind: type) -> type:

@@ -166,6 +166,7 @@ _TABLE: list[tuple[Any, str]] = [
         statistics.NormalDist,
         "mean median mode stdev variance zscore cdf inv_cdf overlap pdf from_samples",
     ),
+    (type(statistics.linear_regression([1, 2], [1, 2])), "slope intercept"),
     (string.Template, "substitute safe_substitute template get_identifiers is_valid"),
     (types.TracebackType, "tb_lineno"),
     (dataclasses.Field, "name type default default_factory init repr hash compare metadata kw_only"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import builtins
+import collections.abc
 import enum
 import typing
 from collections.abc import Callable
@@ -49,7 +50,9 @@ class Classes:
         self._under_construction = 0
 
     def owns(self, cls: Any) -> bool:
-        return isinstance(cls, type) and (cls in self._own or (self._under_construction > 0 and self._is_unfinished(cls)))
+        return isinstance(cls, type) and (
+            cls in self._own or (self._under_construction > 0 and self._is_unfinished(cls))
+        )
 
     def _is_unfinished(self, cls: type) -> bool:
         """Whether it is a class that the orchestration's own `__init_subclass__` or `__set_name__` sees before it is done.
@@ -159,10 +162,16 @@ _REFUSED = (
     - CLASS_BODY_SPECIALS
 )
 
+#: Abstract classes that only say what a class can do.
+_ABILITIES: tuple[Any, ...] = (
+    collections.abc.AsyncIterable, collections.abc.AsyncIterator, collections.abc.Awaitable, collections.abc.Callable,
+    collections.abc.Collection, collections.abc.Container, collections.abc.Hashable, collections.abc.Iterable,
+    collections.abc.Iterator, collections.abc.Reversible, collections.abc.Sized,
+)  # fmt: skip
 #: Types of the standard library from which a class may derive.
 BASES: frozenset[type] = frozenset(
     kind
     for kind in ATTRIBUTES
     if kind in (str, bytes, int, float, complex, list, tuple, dict)
     or kind.__module__ in ("collections", "collections.abc", "datetime", "decimal", "fractions", "enum")
-) | frozenset((enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag))
+) | frozenset((enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag, *_ABILITIES))
