@@ -236,7 +236,7 @@ class CallFlows(ABC):
             for keyword in node.keywords:
                 self.env["attribute", keyword.arg] |= self.value(keyword.value)
             return NOTHING
-        if member == "functools.partial" and any(isinstance(item, ToolValue) for item, _ in arguments[0]):
+        if member == "functools.partial" and arguments and any(isinstance(item, ToolValue) for item, _ in arguments[0]):
             self._need_all(flows[1:])
             return frozenset(found for found in arguments[0] if isinstance(found[0], ToolValue))
         self._hand_out(node, flows)
