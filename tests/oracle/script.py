@@ -91,11 +91,13 @@ def _entry(tree: ast.Module, tools: Collection[str]) -> str | None:
 
 
 def _works(statement: ast.stmt, workers: Collection[str]) -> bool:
-    """Definitions do no work, nor do constants, however they are made; any other statement does."""
+    """Definitions do no work, decorated or not, nor do constants, however they are made; any other statement does."""
     match statement:
         case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(value=ast.Constant()):
             return False
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Assign() | ast.AnnAssign():
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return False
+        case ast.Assign() | ast.AnnAssign():
             return any(_suspends(n) or _calls(n, workers) for n in _module_level([statement]))
     return True
 
