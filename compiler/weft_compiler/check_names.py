@@ -18,7 +18,6 @@ from weft_compiler.tool_spec import ToolSpec
 _MODULE_NAMES = frozenset({"__name__", "__file__", "__doc__", "__class__", "ToolError"})
 _LISTED = 12
 _NEARLY_SPELT = 0.8
-_EXPECTED = frozenset({"NameError", "UnboundLocalError"})
 #: How other languages say it.
 _OTHER_WORDS = {
     "true": "True",
@@ -120,12 +119,7 @@ def _meant(node: ast.Name, member: str | None, tools: dict[str, ToolSpec]) -> st
 def _check_counted(
     counted: list[tuple[ast.AugAssign, Scope]], names: Names, inputs: set[str], reporter: Reporter
 ) -> None:
-    """`name += 1` where nothing else gives the name a value: it fails whenever it runs.
-
-    A program that speaks of that error may mean it to.
-    """
-    if any(_EXPECTED & scope.uses.keys() for scope in names.scopes.values()):
-        return
+    """`name += 1` where nothing else gives the name a value: it fails whenever it runs, as it does in Python."""
     targets: set[ast.AST] = {node.target for node, _ in counted}
     for node, scope in counted:
         target = node.target
@@ -138,8 +132,7 @@ def _check_counted(
             continue
         elsewhere = owner is not None and bool(names.module.bindings.get(target.id))
         proposal = f"write `global {target.id}` first in the function" if elsewhere else "assign it before this line"
-        listed = ", ".join(f"`{name}`" for name in _visible(scope, names)[:_LISTED]) or "none"
-        reporter.report("unknown-name", target, name=target.id, available=listed, proposal=proposal)
+        reporter.report("unbound-counter", target, name=target.id, proposal=proposal)
 
 
 def _visible(scope: Scope, names: Names) -> list[str]:

@@ -120,6 +120,12 @@ _NAMES: dict[str, Entry] = {
         "notes": ("available here: {available}",),
         "help": "{proposal}",
     },
+    "unbound-counter": {
+        "message": "`{name}` has no value that this could be added to",
+        "notes": ("nothing else in its scope assigns it, so this line fails whenever it runs",),
+        "help": "{proposal}",
+        "severity": "warning",
+    },
     "unknown-tool": {
         "message": "there is no tool or function `{name}`",
         "notes": ("tools: {available}",),
