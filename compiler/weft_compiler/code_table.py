@@ -229,9 +229,9 @@ _EFFECTS: dict[str, Entry] = {
         "help": "run the step before the class and use its result in the body, or run it in a method",
     },
     "effectful-generator": {
-        "message": "a generator cannot hold a step",
-        "notes": (_DURABLE + ", and a generator that is half-way through cannot be stored",),
-        "help": "collect the items in a list: `[await f(x) for x in xs]`",
+        "message": "`{consumer}` asks a generator that holds steps from inside Python, where a run cannot stop",
+        "notes": (_DURABLE + "; in the middle of `{consumer}` it cannot",),
+        "help": "collect the items in a list first: `items = [x for x in generator]`",
     },
     "effectful-match": {
         "message": "the guard of a case cannot hold a step",

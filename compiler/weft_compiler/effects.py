@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from weft_compiler.consumers import can_wait, is_library
 from weft_compiler.diagnostics import Reporter
 from weft_compiler.flow import analyse
 from weft_compiler.flow_calls import Facts
@@ -16,7 +17,7 @@ from weft_compiler.flow_paths import FunctionValue, Site, ToolValue, Use
 from weft_compiler.lasting import find_lasting
 from weft_compiler.module_members import asyncio_name
 from weft_compiler.ownership import Owners
-from weft_compiler.resolve import Names, RunnableNode
+from weft_compiler.resolve import Names, RunnableNode, is_generator
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Effects:
     generators: set[RunnableNode] = field(default_factory=set)
     #: Plain generators whose own code waits.
     stepped: set[RunnableNode] = field(default_factory=set)
+    #: Expressions whose value is such a generator and is taken whole.
+    spread: set[ast.expr] = field(default_factory=set)
     #: Generator expressions that are asynchronous.
     asynchronous: set[ast.GeneratorExp] = field(default_factory=set)
     callees: dict[ast.Call, set[ToolValue | FunctionValue]] = field(default_factory=dict)
@@ -59,12 +62,13 @@ def infer_effects(tree: ast.Module, names: Names, tools: set[str], reporter: Rep
     _spread(facts, effects, owners)
     for call in [*effects.implicit, *effects.inline, *effects.runs, *owners.awaits]:
         effects.suspending |= owners.chain(call)
-    effects.generators = find_lasting(tree, names, effects.suspending, owners, set())
+    effects.generators = find_lasting(tree, names, effects.suspending, owners, effects.stepped)
     effects.graph_functions |= effects.generators
     for spot in owners.yields:
         if owners.runner(spot) in effects.graph_functions:
             effects.suspending |= owners.chain(spot)
     _report_callbacks(facts, effects, owners, reporter)
+    _report_consumers(facts, effects, owners, names, reporter)
     return effects
 
 
@@ -100,17 +104,33 @@ def _check_awaited(site: Site, uses: set[Use], reporter: Reporter) -> None:
 
 
 def _spread(facts: Facts, effects: Effects, owners: Owners) -> None:
-    """Effectful functions make their callers effectful, to a fixpoint."""
-    seeds = [*effects.implicit, *effects.runs]
+    """Effectful functions make their callers effectful, and effectful generators what asks them, to a fixpoint."""
+    seeds: list[ast.AST] = [*effects.implicit, *effects.runs]
     while seeds:
-        runners = [owners.runner(call) for call in seeds]
-        effects.stepped |= {g for g in runners if isinstance(g, ast.GeneratorExp) and g not in owners.asynchronous}
-        new = [f for f in runners if isinstance(f, ast.FunctionDef)]
-        added = {f for f in new if f not in effects.graph_functions}
+        runners = [owners.runner(seed) for seed in seeds]
+        generators = {r for r in runners if _is_plain_generator(r, owners)} - effects.stepped
+        added = {f for f in runners if isinstance(f, ast.FunctionDef) and f not in effects.graph_functions}
+        effects.stepped |= generators  # type: ignore[arg-type]
         effects.graph_functions |= added
-        found = [call for call, callees in facts.callees.items() if any(_is_in(c, added) for c in callees)]
+        functions = added - generators
+        found = [call for call, callees in facts.callees.items() if any(_is_in(c, functions) for c in callees)]
         effects.inline |= set(found)
-        seeds = list(found)
+        walks = [node for node, asked in facts.walks.items() if any(g.node in generators for g in asked)]
+        if any(isinstance(g, ast.FunctionDef) and g.name == "__iter__" for g in generators):
+            # Nobody names the `__iter__` that a loop calls.
+            walks += owners.loops
+        spread = [node for node, asked in facts.spread.items() if any(g.node in generators for g in asked)]
+        effects.spread |= set(spread)
+        effects.inline |= {node for node in walks if isinstance(node, ast.Call) and can_wait(node)}
+        for node in [*walks, *spread]:
+            effects.suspending |= owners.chain(node)
+        seeds = [*found, *walks, *spread]
+
+
+def _is_plain_generator(runner: ast.AST | None, owners: Owners) -> bool:
+    if isinstance(runner, ast.FunctionDef):
+        return is_generator(runner)
+    return isinstance(runner, ast.GeneratorExp) and runner not in owners.asynchronous
 
 
 def _is_in(callee: ToolValue | FunctionValue, functions: set[ast.FunctionDef]) -> bool:
@@ -132,3 +152,18 @@ def _effectful_name(function: FunctionValue, effects: Effects) -> str | None:
     node = function.node
     holds_steps = node in effects.graph_functions and node not in effects.generators
     return node.name if isinstance(node, ast.FunctionDef) and holds_steps else None
+
+
+def _report_consumers(facts: Facts, effects: Effects, owners: Owners, names: Names, reporter: Reporter) -> None:
+    """Reports what would run a generator that holds steps inside Python."""
+    for node, asked in facts.walks.items():
+        if not any(g.node in effects.stepped for g in asked):
+            continue
+        if isinstance(node, ast.Compare):
+            reporter.report("effectful-generator", node, consumer="in")
+        elif (
+            isinstance(node, ast.Call)
+            and node not in effects.inline
+            and is_library(node.func, names, owners.calls[node])
+        ):
+            reporter.report("effectful-generator", node, consumer=ast.unparse(node.func))

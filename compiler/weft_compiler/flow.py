@@ -22,6 +22,7 @@ from weft_compiler.flow_paths import (
     ToolValue,
     at_place,
     bare,
+    generators_in,
     iterated,
     taken,
     wrapped,
@@ -51,8 +52,9 @@ class _Analysis(CallFlows):
         self._need(frozenset(self.returns[tree]))
 
     def _size(self) -> int:
-        flows = sum(len(flow) for flow in [*self.env.values(), *self.returns.values()])
-        return flows + sum(len(uses) for uses in self.facts.uses.values()) + len(self._made)
+        flows = sum(len(flow) for flow in [*self.facts.walks.values(), *self.facts.spread.values()])
+        flows += sum(len(flow) for flow in [*self.env.values(), *self.returns.values(), *self.yields.values()])
+        return flows + sum(len(uses) for uses in self.facts.uses.values()) + len(self._sites)
 
     # -- statements --------------------------------------------------------------------------------------------------
 
@@ -73,6 +75,8 @@ class _Analysis(CallFlows):
                 self.scope = outer
             case ast.Assign():
                 flow = self.value(node.value)
+                if any(map(_takes_all, node.targets)):
+                    self.facts.spread[node.value] |= generators_in(flow)
                 for target in node.targets:
                     if isinstance(target, ast.Name):
                         self.assigned[self._key(target.id)].add(node.value)
@@ -81,9 +85,11 @@ class _Analysis(CallFlows):
                 if node.value is not None:
                     self._assign(node.target, self.value(node.value))
             case ast.AugAssign():
-                self._assign(node.target, self.value(node.value))
+                flow = self.value(node.value)
+                self.facts.spread[node.value] |= generators_in(flow)
+                self._assign(node.target, flow)
             case ast.For() | ast.AsyncFor():
-                self._assign(node.target, iterated(self._iterable(node.iter)))
+                self._assign(node.target, iterated(self._iterable(node.iter, node)))
                 self._body(node.body + node.orelse)
             case ast.Return():
                 if node.value is not None:
@@ -218,7 +224,17 @@ class _Analysis(CallFlows):
                 self._assign(node.target, flow)
                 return flow
             case ast.Starred():
-                return self.value(node.value)
+                flow = self.value(node.value)
+                self.facts.spread[node.value] |= generators_in(flow)
+                return flow
+            case ast.Yield():
+                if node.value is not None:
+                    self.yields[self.function] |= self.value(node.value)
+                return NOTHING
+            case ast.YieldFrom():
+                flow = self._iterable(node.value, node)
+                self.yields[self.function] |= iterated(flow)
+                return frozenset().union(*(self.returns[g.node] for g in generators_in(flow)))
             case ast.Lambda():
                 self._define(node)
                 return frozenset({(self._function_value(node), "")})
@@ -265,10 +281,13 @@ class _Analysis(CallFlows):
 
     def _compare(self, node: ast.Compare) -> None:
         neutral = all(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops)
+        searches = any(isinstance(op, (ast.In, ast.NotIn)) for op in node.ops)
         for operand in [node.left, *node.comparators]:
             flow = self.value(operand)
             if not neutral:
                 self._need(bare(flow))
+            if searches:
+                self.facts.walks[node] |= generators_in(flow)
 
     def _subscript(self, node: ast.Subscript) -> Flow:
         flow = self.value(node.value)
@@ -278,16 +297,17 @@ class _Analysis(CallFlows):
         self._need(bare(flow))
         return taken(flow)
 
-    def _iterable(self, node: ast.expr) -> Flow:
+    def _iterable(self, node: ast.expr, walk: ast.AST) -> Flow:
         flow = self.value(node)
         self._need(bare(flow))
+        self.facts.walks[walk] |= generators_in(flow)
         return flow
 
     def _comprehension(self, node: ComprehensionNode) -> Flow:
-        first = self._iterable(node.generators[0].iter)
+        first = self._iterable(node.generators[0].iter, node.generators[0])
         outer, self.scope = self.scope, self.names.scopes[node]
         for index, generator in enumerate(node.generators):
-            source = self._iterable(generator.iter) if index else first
+            source = self._iterable(generator.iter, generator) if index else first
             self._assign(generator.target, iterated(source))
             for condition in generator.ifs:
                 self._need(self.value(condition))
@@ -295,7 +315,17 @@ class _Analysis(CallFlows):
         if isinstance(node, ast.DictComp):
             self._need(parts[0])
         self.scope = outer
+        if isinstance(node, ast.GeneratorExp):
+            self.yields[node] |= parts[-1]
+            return self._made(node)
         return wrapped(parts[-1], "d" if isinstance(node, ast.DictComp) else "l")
+
+
+def _takes_all(target: ast.expr) -> bool:
+    """Whether an assignment to the target takes all elements of its value."""
+    if isinstance(target, ast.Subscript):
+        return isinstance(target.slice, ast.Slice)
+    return isinstance(target, ast.Tuple | ast.List)
 
 
 def _methods(tree: ast.Module) -> dict[str, list[FunctionNode]]:

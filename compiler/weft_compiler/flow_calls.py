@@ -11,10 +11,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from weft_compiler.consumers import ASKING, LAZY, consumer_name
 from weft_compiler.flow_paths import (
     NOTHING,
     Flow,
     FunctionValue,
+    GeneratorValue,
     Item,
     Path,
     Site,
@@ -22,6 +24,7 @@ from weft_compiler.flow_paths import (
     Use,
     at_place,
     bare,
+    generators_in,
     iterated,
     ordered,
     place_of,
@@ -29,7 +32,7 @@ from weft_compiler.flow_paths import (
     wrapped,
 )
 from weft_compiler.module_members import asyncio_name, library_member
-from weft_compiler.resolve import FunctionNode, Names, Scope, is_generator, parameters
+from weft_compiler.resolve import FunctionNode, Names, RunnableNode, Scope, is_generator, parameters
 
 #: asyncio's functions that take an awaitable as their first argument and see to it.
 _CONSUMERS = frozenset({"create_task", "ensure_future", "wait_for", "shield", "run", "run_coroutine_threadsafe"})
@@ -66,6 +69,10 @@ class Facts:
     sources: dict[ast.AST, set[Site]] = field(default_factory=lambda: defaultdict(set))
     #: Functions, and tools as keys or predicates, handed to code that is not the orchestration's own, with the call that does it.
     handed_out: list[tuple[FunctionValue | ToolValue, ast.Call]] = field(default_factory=list)
+    #: The generators that each `for` (also of a comprehension), `yield from`, or call asks for elements.
+    walks: dict[ast.AST, set[GeneratorValue]] = field(default_factory=lambda: defaultdict(set))
+    #: Those that are taken whole where an expression stands: by a star, or by unpacking.
+    spread: dict[ast.expr, set[GeneratorValue]] = field(default_factory=lambda: defaultdict(set))
 
 
 class CallFlows(ABC):
@@ -78,14 +85,18 @@ class CallFlows(ABC):
     #: What each variable holds, by (owner, name), and each attribute, by ("attribute", name).
     env: dict[object, set[tuple[Item, Path]]]
     returns: dict[ast.AST, set[tuple[Item, Path]]]
+    #: What each generator gives, element by element.
+    yields: dict[ast.AST, set[tuple[Item, Path]]]
     methods: Mapping[str, list[FunctionNode]]
 
     def __init__(self) -> None:
         self.facts = Facts()
         self.env = defaultdict(set)
         self.returns = defaultdict(set)
+        self.yields = defaultdict(set)
         self._values: dict[ast.AST, FunctionValue] = {}
-        self._made: dict[tuple[ast.Call, object], Site] = {}
+        self._generators: dict[ast.AST, GeneratorValue] = {}
+        self._sites: dict[tuple[ast.Call, object], Site] = {}
 
     @abstractmethod
     def value(self, node: ast.expr) -> Flow:
@@ -114,7 +125,7 @@ class CallFlows(ABC):
 
     def _call_of(self, node: ast.Call, callee: Flow) -> Flow:
         """A call of whatever the flow holds: tools, functions, or what only the run knows."""
-        found = {item for item, path in callee if not path and not isinstance(item, Site)}
+        found = {item for item, path in callee if not path and isinstance(item, ToolValue | FunctionValue)}
         self.facts.callees.setdefault(node, set()).update(found)
         arguments = [self.value(a) for a in node.args]
         keywords = {k.arg: self.value(k.value) for k in node.keywords}
@@ -129,12 +140,30 @@ class CallFlows(ABC):
         if not found:
             for flow in [*arguments, *keywords.values()]:
                 self._use(flow, "escaped")
+            result |= self._walked(node, [*arguments, *keywords.values()])
         return result
 
     def _result_of(self, node: ast.Call, callee: FunctionValue) -> Flow:
+        if not isinstance(callee.node, ast.Lambda) and is_generator(callee.node):
+            if callee.node.decorator_list:
+                return NOTHING
+            return self._made(callee.node)
         if isinstance(callee.node, ast.AsyncFunctionDef):
-            return NOTHING if is_generator(callee.node) else frozenset({(self._site(node, callee), "")})
+            return frozenset({(self._site(node, callee), "")})
         return frozenset(self.returns[callee.node])
+
+    def _made(self, node: RunnableNode) -> Flow:
+        """What a call of a generator function, or a generator expression, gives."""
+        generator = self._generators.setdefault(node, GeneratorValue(node))
+        given = wrapped(frozenset(self.yields[node]))
+        return given if isinstance(node, ast.AsyncFunctionDef) else given | {(generator, "")}
+
+    def _walked(self, node: ast.Call, arguments: list[Flow]) -> Flow:
+        """Notes the generators that a call may ask; gives those that its result asks in its turn."""
+        held = frozenset().union(*(generators_in(flow) for flow in arguments))
+        self.facts.walks[node] |= held
+        name = consumer_name(node.func)
+        return frozenset((generator, "") for generator in held if name in LAZY or name == "iter")
 
     def _bind(
         self,
@@ -186,9 +215,12 @@ class CallFlows(ABC):
         receiver = self.value(func.value)
         arguments = [self.value(a) for a in node.args]
         stored = frozenset(self.env["attribute", func.attr])
+        if func.attr in ASKING:
+            self.facts.walks[node] |= generators_in(receiver)
         if func.attr in self.methods or stored:
             own = [(self._function_value(m), "") for m in self.methods.get(func.attr, [])]
             return self._call_of(node, stored | frozenset(own))
+        passed = self._walked(node, arguments)
         if func.attr in _CONSUMING_METHODS and arguments:
             self._consume(arguments[0], node)
             return NOTHING
@@ -216,11 +248,12 @@ class CallFlows(ABC):
             return found if func.attr == "values" else wrapped(wrapped(taken(receiver), "1"))
         keywords = [self.value(k.value) for k in node.keywords]
         self._hand_out(node, [*arguments, *keywords], tools_too=func.attr == "sort")
-        return NOTHING
+        return passed | (iterated(receiver) if func.attr in ASKING else NOTHING)
 
     def _library_call(self, node: ast.Call, member: str) -> Flow:
         arguments = [self.value(a) for a in node.args]
         flows = [*arguments, *(self.value(k.value) for k in node.keywords)]
+        passed = self._walked(node, flows)
         if member in _LIBRARY_NEUTRAL:
             return NOTHING
         if member in _LIBRARY_COPIES and arguments:
@@ -229,7 +262,7 @@ class CallFlows(ABC):
             self._need_all([bare(flow) for flow in flows])
             self._hand_out_functions(node, flows, tools_too=True)
             given = wrapped(frozenset().union(*(iterated(flow) for flow in arguments)))
-            return wrapped(given) if member in _LIBRARY_DEEPER else given
+            return passed | (wrapped(given) if member in _LIBRARY_DEEPER else given)
         if member == "itertools.starmap" and arguments:
             return self._map(node, "map", arguments[:1])
         if member == "types.SimpleNamespace":
@@ -240,13 +273,16 @@ class CallFlows(ABC):
             self._need_all(flows[1:])
             return frozenset(found for found in arguments[0] if isinstance(found[0], ToolValue))
         self._hand_out(node, flows)
-        return NOTHING
+        return passed
 
     def _builtin_call(self, node: ast.Call, name: str) -> Flow:
         arguments = [self.value(a) for a in node.args]
         keywords = [self.value(k.value) for k in node.keywords]
         if name in _NEUTRAL:
             return NOTHING
+        return self._walked(node, arguments) | self._given_by(node, name, arguments, keywords)
+
+    def _given_by(self, node: ast.Call, name: str, arguments: list[Flow], keywords: list[Flow]) -> Flow:
         if name in _SAME_LEVEL and arguments:
             self._hand_out(node, [*arguments[1:], *keywords], tools_too=name == "sorted")
             if name == "dict":
@@ -298,11 +334,11 @@ class CallFlows(ABC):
 
     def _site(self, node: ast.Call, callee: ToolValue | FunctionValue, mapped: bool = False) -> Site:
         key = (node, callee)
-        if key not in self._made:
-            site = self._made[key] = Site(node, callee, mapped)
+        if key not in self._sites:
+            site = self._sites[key] = Site(node, callee, mapped)
             self.facts.sites.setdefault(node, []).append(site)
             self.facts.uses[site] = set()
-        return self._made[key]
+        return self._sites[key]
 
     def _function_value(self, node: FunctionNode | ast.Lambda) -> FunctionValue:
         return self._values.setdefault(node, FunctionValue(node))

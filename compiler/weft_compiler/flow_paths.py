@@ -10,7 +10,7 @@ import ast
 from dataclasses import dataclass
 from typing import Literal
 
-from weft_compiler.resolve import FunctionNode
+from weft_compiler.resolve import FunctionNode, RunnableNode
 
 Use = Literal["consumed", "needed", "escaped"]
 #: The containers around an item, the outermost first: `l`, `d` or a digit each; empty for the item itself.
@@ -33,6 +33,13 @@ class FunctionValue:
 
 
 @dataclass(frozen=True, eq=False)
+class GeneratorValue:
+    """A plain generator that a function or a generator expression made; one object for each of those."""
+
+    node: RunnableNode
+
+
+@dataclass(frozen=True, eq=False)
 class Site:
     """A call whose value is a coroutine unless it is awaited: of a tool, or of an asynchronous function."""
 
@@ -42,7 +49,7 @@ class Site:
     mapped: bool = False
 
 
-Item = ToolValue | FunctionValue | Site
+Item = ToolValue | FunctionValue | GeneratorValue | Site
 Flow = frozenset[tuple[Item, Path]]
 NOTHING: Flow = frozenset()
 
@@ -72,12 +79,17 @@ def bare(flow: Flow) -> Flow:
     return frozenset((item, path) for item, path in flow if not path)
 
 
+def generators_in(flow: Flow) -> frozenset[GeneratorValue]:
+    """The generators that the value itself can be."""
+    return frozenset(item for item, path in flow if not path and isinstance(item, GeneratorValue))
+
+
 def place_of(item: Item) -> tuple[int, int, str]:
     """Where an item stands in the source; tools have no place and come first."""
     match item:
         case ToolValue():
             return (0, 0, item.name)
-        case FunctionValue():
+        case FunctionValue() | GeneratorValue():
             return (item.node.lineno, item.node.col_offset, "")
         case Site():
             return (item.call.lineno, item.call.col_offset, "")

@@ -277,6 +277,8 @@ class Function(_Frozen):
     parameters: tuple[str, ...] = ()
     is_async: bool
     is_generator: bool = False
+    #: A plain generator whose own code waits, so that what asks it has to wait too.
+    waits: bool = False
     uses_class: bool = False
     locals: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()

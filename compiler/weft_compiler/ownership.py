@@ -27,6 +27,8 @@ class Owners:
         self.lambdas: list[ast.Lambda] = []
         self.awaits: list[ast.AST] = []
         self.yields: list[ast.AST] = []
+        #: Each `for`, also those of comprehensions.
+        self.loops: list[ast.For | ast.comprehension] = []
         self.separate: set[ast.AST] = set()
         consumed: set[ast.AST] = set()
         for node, scope in walk_scoped(names, tree, names.module):
@@ -45,6 +47,8 @@ class Owners:
             self.functions.append(node)
         elif isinstance(node, ast.GeneratorExp) and node not in consumed:
             self.separate.add(node)
+        elif isinstance(node, ast.For) or (isinstance(node, ast.comprehension) and not node.is_async):
+            self.loops.append(node)
         elif isinstance(node, ast.Lambda):
             self.lambdas.append(node)
         elif isinstance(node, (ast.Yield, ast.YieldFrom)):

@@ -52,7 +52,7 @@ error[wrong-argument]: `list_orders` has no parameter `max`
   |
   + 数据 = list_orders("日本", limit=2)
 
-error[effectful-generator]: a generator cannot hold a step
+error[effectful-generator]: `f` asks a generator that holds steps from inside Python, where a run cannot stop
  --> plan.py:4:5
   |
 4 |     f(
@@ -86,7 +86,7 @@ def reporter() -> Reporter:
     """Three findings, reported out of order."""
     reporter = Reporter(SOURCE, "plan.py")
     reporter.report("name-shadows-tool", span(10, 0, 0), name="x")
-    reporter.report("effectful-generator", span(4, 4, 6, 9), notes=["first"], help_text="one\ntwo")
+    reporter.report("effectful-generator", span(4, 4, 6, 9), consumer="f", notes=["first"], help_text="one\ntwo")
     reporter.report(
         "wrong-argument",
         span(2, 24, 29),
@@ -114,7 +114,7 @@ def test_color_adds_nothing_but_color(reporter: Reporter) -> None:
 def test_concise(reporter: Reporter) -> None:
     assert render(reporter.diagnostics, SOURCE, "concise", file="plan.py").split("\n") == [
         "plan.py:2:25: error[wrong-argument]: `list_orders` has no parameter `max`",
-        "plan.py:4:5: error[effectful-generator]: a generator cannot hold a step",
+        "plan.py:4:5: error[effectful-generator]: `f` asks a generator that holds steps from inside Python, where a run cannot stop",
         "plan.py:10:1: warning[name-shadows-tool]: `x` hides the tool of that name",
     ]
 

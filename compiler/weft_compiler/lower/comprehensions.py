@@ -27,12 +27,17 @@ def lower_consumed_generator(b: Builder, node: ast.Call) -> ast.expr:
     assert isinstance(generator, ast.GeneratorExp)
     if isinstance(node.func, ast.Name) and node.func.id in ("any", "all"):
         return _lower_any(b, generator, found=node.func.id == "any")
-    rest = [*node.args[1:], *(k.value for k in node.keywords)]
-    if any(b.unit.effects.suspends(r) for r in rest) or b.unit.effects.suspends(node.func):
-        b.unit.reporter.report("effectful-generator", generator)
-        return node
-    values = _accumulate_list(b, generator)
-    call = ast.Call(node.func, [values, *node.args[1:]], node.keywords)
+    # What stands beside the generator is evaluated before it runs, but after its first iterable.
+    first = generator.generators[0]
+    operands = [node.func, first.iter, *node.args[1:], *(k.value for k in node.keywords)]
+    if any(map(b.unit.effects.suspends, (operands[0], *operands[2:]))):
+        values = [expressions.hold(b, value) for value in expressions.lower_in_order(b, operands)]
+        function, first.iter, *rest = values
+    else:
+        function, _, *rest = operands
+    others = len(node.args) - 1
+    keywords = [ast.keyword(k.arg, value) for k, value in zip(node.keywords, rest[others:], strict=True)]
+    call = ast.Call(function, [_accumulate_list(b, generator), *rest[:others]], keywords)
     return ast.copy_location(call, node)
 
 
@@ -59,6 +64,18 @@ def lower_comprehension(b: Builder, node: ComprehensionNode) -> ast.expr:
             return _accumulate(b, node, _set_display(node), "add")
         case ast.DictComp():
             return _accumulate(b, node, ast.Dict([], []), "__setitem__")
+
+
+def collect(b: Builder, node: ast.expr, iterable: ast.expr) -> ast.expr:
+    """A list of all that a generator which holds steps gives."""
+    name, element = b.temporary("v"), b.temporary()
+    b.pend(b.assign(name, located(ast.List([], ast.Load()), node)))
+
+    def append() -> None:
+        b.pend(located(_store(name, "append", [b.load(element, node)]), node))
+
+    statements.emit_for(b, node, located(ast.Name(element, ast.Store()), node), iterable, append)
+    return b.load(name, node)
 
 
 def _set_display(node: ast.AST) -> ast.expr:

@@ -23,6 +23,12 @@ def lower_expression(b: Builder, node: ast.expr) -> ast.expr:
     """A pure expression with the value of `node`; its steps become nodes."""
     if not b.unit.effects.suspends(node):
         return node
+    if node in b.unit.effects.spread:
+        return comprehensions.collect(b, node, _lower_parts(b, node))
+    return _lower_parts(b, node)
+
+
+def _lower_parts(b: Builder, node: ast.expr) -> ast.expr:
     match node:
         case ast.Await() | ast.Yield() | ast.YieldFrom():
             return awaits.lower_await(b, node)

@@ -10,7 +10,7 @@ from weft_compiler.diagnostics import span_of
 from weft_compiler.lower.builder import FIRST, Builder, Unit, located
 from weft_compiler.lower.comprehensions import lower_generator_expression
 from weft_compiler.lower.statements import lower_body
-from weft_compiler.resolve import FunctionNode, RunnableNode, is_generator, parameters
+from weft_compiler.resolve import FunctionNode, RunnableNode, parameters
 
 MODULE = "<module>"
 #: What a method's class is called in its code.
@@ -74,6 +74,7 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
         is_async=isinstance(node, ast.AsyncFunctionDef),
         uses_class=uses_class,
         is_generator=node in unit.effects.generators,
+        waits=node in unit.effects.stepped,
         locals=tuple(sorted(b.locals)),
         cells=tuple(sorted(b.cells | ({CLASS} if uses_class else set()))),
         frees=tuple(sorted(scope.frees | (scope.declared_nonlocal & set(scope.bindings)))),
@@ -84,8 +85,6 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
 
 
 def _lower_generator_expression(unit: Unit, node: ast.GeneratorExp) -> graph.Function:
-    if node in unit.effects.stepped:
-        unit.reporter.report("effectful-generator", node)
     scope = unit.names.scopes[node]
     b = Builder(unit, scope)
     with b.block() as nodes:
@@ -97,6 +96,7 @@ def _lower_generator_expression(unit: Unit, node: ast.GeneratorExp) -> graph.Fun
         parameters=(FIRST,),
         is_async=node in unit.effects.asynchronous,
         is_generator=True,
+        waits=node in unit.effects.stepped,
         locals=tuple(sorted(b.locals)),
         cells=tuple(sorted(b.cells)),
         frees=tuple(sorted(scope.frees)),
@@ -122,28 +122,8 @@ def _name_class(method: FunctionNode) -> bool:
 
 
 def _check_function(unit: Unit, node: FunctionNode) -> None:
-    """Refuses what the machine cannot run: generators that hold steps, and decorators of functions that hold them."""
-    if isinstance(node, ast.AsyncFunctionDef):
+    """Refuses what the machine cannot run: decorators of functions that hold steps."""
+    if isinstance(node, ast.AsyncFunctionDef) or not node.decorator_list:
         return
-    lasts = node in unit.effects.generators
-    if node.decorator_list and not lasts:
+    if node not in unit.effects.generators or node in unit.effects.stepped:
         unit.reporter.report("effectful-decorator", node, name=ast.unparse(node.decorator_list[0]))
-    if is_generator(node) and (not lasts or _holds_steps(unit, node)):
-        unit.reporter.report("effectful-generator", node)
-
-
-def _holds_steps(unit: Unit, function: FunctionNode) -> bool:
-    """Whether a generator's own code waits, other than by its yields."""
-    waiting = {*unit.effects.implicit, *unit.effects.inline, *unit.effects.runs}
-    return any(call in waiting and _runs_in(call, function) for call in ast.walk(function))
-
-
-def _runs_in(inner: ast.AST, function: FunctionNode) -> bool:
-    stack: list[ast.AST] = list(function.body)
-    while stack:
-        current = stack.pop()
-        if current is inner:
-            return True
-        if not isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            stack += ast.iter_child_nodes(current)
-    return False

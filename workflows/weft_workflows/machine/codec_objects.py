@@ -11,8 +11,8 @@ from typing import Any
 
 from weft_compiler import graph
 
+from weft_workflows.machine import asking, futures, generators, groups, locks, queues, stepped, waiting, waits
 from weft_workflows.machine import contexts as waiting_contexts
-from weft_workflows.machine import futures, generators, groups, locks, queues, stepped, waiting, waits
 from weft_workflows.machine.codec import Kind, Taken
 from weft_workflows.machine.codec_names import UNSET, Surroundings
 from weft_workflows.machine.cursors import (
@@ -84,7 +84,7 @@ def _row(cursor: Cursor) -> tuple[Any, ...]:
         case WithCursor():
             return ("with", cursor.node.id, cursor.manager, cursor.phase, cursor.pending)
         case DelegateCursor():
-            return ("delegate", cursor.node.id, cursor.iterator, cursor.phase)
+            return ("delegate", cursor.node.id, cursor.iterator, cursor.phase, cursor.pending)
 
 
 def _make_frame(run: Surroundings, key: str) -> GraphFrame:
@@ -112,7 +112,7 @@ def _cursor(frame: GraphFrame, what: str, node_id: str, *state: Any) -> Cursor:
     if what == "delegate":
         assert isinstance(node, graph.Yield)
         delegate = DelegateCursor(node, state[0])
-        delegate.phase = state[1]
+        delegate.phase, delegate.pending = state[1:]
         return delegate
     if what == "with":
         assert isinstance(node, graph.With)
@@ -167,6 +167,7 @@ def _make_pattern(run: Surroundings, pattern: Any, flags: int) -> regex.Pattern:
 # -- the table ---------------------------------------------------------------------------------------------------------------
 
 _BY_SLOTS: tuple[type, ...] = (
+    *asking.STORED,
     futures.Future,
     futures.StepFuture,
     futures.Task,

@@ -6,11 +6,12 @@ on with what is now on top).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from weft_compiler import graph
 
+from weft_workflows.machine.asking import ask, is_stepped
 from weft_workflows.machine.frames import Outcome
 from weft_workflows.machine.values import MachineFunction
 from weft_workflows.sandbox.classes import special_method
@@ -58,7 +59,7 @@ class LoopCursor:
             self.count += 1
             self.phase = "head"
             frame.push_block(self.node, "head", self.node.head)
-        elif self.node.is_async:
+        elif self.node.is_async or is_stepped(self.iterator):
             return self._ask(frame)
         else:
             self._next(frame)
@@ -82,11 +83,13 @@ class LoopCursor:
         self._begin(frame, item)
 
     def _ask(self, frame: GraphFrame) -> Outcome:
-        """`async for`: waits for the next element."""
+        """`async for`, or a generator that holds steps: waits for the next element."""
         self.phase = "asking"
+        frame.awaiting = self.node
+        if not self.node.is_async:
+            return Outcome("wait", ask(self.iterator))
         following = special_method(self.iterator, "__anext__")
         assert following is not None
-        frame.awaiting = self.node
         return Outcome("wait", frame.call(following, self.iterator))
 
     def resumed(self, frame: GraphFrame, value: Any) -> None:
@@ -106,8 +109,9 @@ class LoopCursor:
         frame.push_block(self.node, "orelse", self.node.orelse)
 
     def take(self, frame: GraphFrame, completion: Completion) -> Completion | None:
-        """Takes a break or continue of its body, and the end of an `async for`; anything else passes."""
-        if self.phase == "asking" and completion[0] == "raise" and isinstance(completion[1], StopAsyncIteration):
+        """Takes a break or continue of its body, and the end of what it asked; anything else passes."""
+        end = StopAsyncIteration if self.node.is_async else StopIteration
+        if self.phase == "asking" and completion[0] == "raise" and isinstance(completion[1], end):
             self._exhausted(frame)
             return None
         if self.phase != "orelse" and completion[0] == "continue":
@@ -280,44 +284,79 @@ class WithCursor:
 
 
 class DelegateCursor:
-    """A `yield from`: hands on what is sent and thrown to another iterator. `phase` is `asking` or `suspended`."""
+    """A `yield from`: hands on what is sent and thrown to another iterator.
 
-    __slots__ = ("iterator", "node", "phase")
+    `phase` is `asking` while a plain call asks it, `waiting` while a frame does, `suspended` after it gave an element, and
+    `closing` while it is closed before `pending` goes on.
+    """
+
+    __slots__ = ("iterator", "node", "pending", "phase")
 
     def __init__(self, node: graph.Yield, iterator: Any) -> None:
         self.node = node
         self.iterator = iterator
         self.phase = "asking"
+        self.pending: Completion | None = None
 
     def block_ended(self, frame: GraphFrame) -> Outcome | None:
         """Begins the delegation."""
-        return self._ask(frame, next, self.iterator)
+        return self._ask(frame, "__next__")
 
-    def resumed(self, frame: GraphFrame, value: Any) -> Outcome | None:
-        if value is None:
-            return self._ask(frame, next, self.iterator)
-        return self._ask(frame, self.iterator.send, value)
+    def resumed(self, frame: GraphFrame, value: Any) -> Outcome | Completion | None:
+        if self.phase == "closing":
+            frame.cursors.pop()
+            return self.pending
+        if self.phase == "waiting":
+            return self._give(frame, value)
+        return self._ask(frame, "__next__") if value is None else self._ask(frame, "send", value)
 
     def take(self, frame: GraphFrame, completion: Completion) -> Outcome | Completion | None:
         """An error thrown into the generator goes to the iterator, if it takes errors."""
-        throw = getattr(self.iterator, "throw", None)
-        if self.phase != "suspended" or completion[0] != "raise" or throw is None:
+        error = completion[1]
+        if self.phase == "waiting" and isinstance(error, StopIteration):
+            self._ended(frame, error)
+            return None
+        if self.phase == "suspended" and isinstance(error, GeneratorExit):
+            return self._close(frame, completion)
+        if self.phase != "suspended" or completion[0] != "raise" or getattr(self.iterator, "throw", None) is None:
             frame.cursors.pop()
             return completion
-        return self._ask(frame, throw, completion[1])
+        return self._ask(frame, "throw", error)
 
-    def _ask(self, frame: GraphFrame, function: Callable[..., Any], *args: Any) -> Outcome | None:
+    def _close(self, frame: GraphFrame, completion: Completion) -> Outcome | Completion:
+        if is_stepped(self.iterator):
+            self.phase, self.pending = "closing", completion
+            frame.awaiting = self.node
+            return Outcome("wait", ask(self.iterator, "close"))
+        frame.cursors.pop()
+        close = getattr(self.iterator, "close", None)
+        if close is not None:
+            frame.call(close)
+        return completion
+
+    def _ask(self, frame: GraphFrame, method: str, *args: Any) -> Outcome | None:
+        if is_stepped(self.iterator):
+            self.phase = "waiting"
+            frame.awaiting = self.node
+            return Outcome("wait", ask(self.iterator, method, *args))
         self.phase = "asking"
+        function = next if method == "__next__" else getattr(self.iterator, method)
         try:
-            item = frame.call(function, *args)
+            item = frame.call(function, *([self.iterator] if method == "__next__" else args))
         except StopIteration as stopped:
-            frame.cursors.pop()
-            if self.node.target is not None:
-                frame.store(self.node.target, stopped.value)
+            self._ended(frame, stopped)
             return None
+        return self._give(frame, item)
+
+    def _give(self, frame: GraphFrame, item: Any) -> Outcome:
         self.phase = "suspended"
         frame.awaiting = self.node
         return Outcome("give", item)
+
+    def _ended(self, frame: GraphFrame, stopped: StopIteration) -> None:
+        frame.cursors.pop()
+        if self.node.target is not None:
+            frame.store(self.node.target, stopped.value)
 
 
 Cursor = BlockCursor | LoopCursor | AttemptCursor | WithCursor | DelegateCursor

@@ -1,11 +1,12 @@
 """Generators that the machine runs, so that they can be half-way through while the run waits.
 
-A generator's frame stands on a task's stack only while it runs. Plain generators run wherever they are asked, in native
-code too, since they hold no step; asynchronous ones are asked through a frame of their own, which may wait.
+A generator's frame stands on a task's stack only while it runs. Plain generators that hold no step run wherever they are
+asked, in native code too; asynchronous ones, and those that hold steps, are asked through a frame of their own, which may wait.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,19 +29,30 @@ class _Suspended:
     """What plain and asynchronous generators share. `state` is `created`, `suspended`, `running` or `finished`."""
 
     __slots__ = ("frame", "name", "state")
+    #: What Python calls it, and the method that closes it.
+    kind: ClassVar[str]
+    closing: ClassVar[str]
 
     def __init__(self, name: str, frame: GraphFrame) -> None:
         self.name = name
         self.frame: GraphFrame | None = frame
         self.state = "created"
 
-    def check(self, kind: str, value: Any) -> None:
+    def check(self, value: Any) -> None:
         if self.state == "created" and value is not None:
-            raise TypeError(f"can't send non-None value to a just-started {kind}")
+            raise TypeError(f"can't send non-None value to a just-started {self.kind}")
 
     def finish(self) -> None:
         self.state = "finished"
         self.frame = None
+
+    @abstractmethod
+    def busy(self, asking: str) -> Exception:
+        """The error of asking it while it runs."""
+
+    @abstractmethod
+    def end(self, value: Any) -> Exception:
+        """What says that it has ended, with what it returned."""
 
 
 class Begun:
@@ -73,13 +85,28 @@ def async_iterator(iterable: Any) -> Any:
 
 
 class Generator(_Suspended):
-    """A plain generator. It is its own iterator."""
+    """A plain generator. It is its own iterator.
+
+    One whose code waits (`waits`) is asked through a frame too, since asking it may suspend the task.
+    """
 
     __slots__ = ()
+    kind = "generator"
+    closing = "close"
     __weft_names__: ClassVar[frozenset[str]] = frozenset({"__iter__", "__next__", "close", "send", "throw"})
 
     def __repr__(self) -> str:
         return f"<generator object {self.name}>"
+
+    @property
+    def waits(self) -> bool:
+        return self.frame is not None and self.frame.loaded.function.waits
+
+    def busy(self, asking: str) -> Exception:
+        return ValueError("generator already executing")
+
+    def end(self, value: Any) -> Exception:
+        return StopIteration() if value is None else StopIteration(value)
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -107,18 +134,18 @@ class Generator(_Suspended):
     def _go_on(self, value: Any, error: BaseException | None) -> Any:
         """Runs to the next `yield`. Raises StopIteration at the end."""
         if self.state == "running":
-            raise ValueError("generator already executing")
-        self.check("generator", value)
+            raise self.busy("next")
+        self.check(value)
         if self.frame is None or (self.state == "created" and error is not None):
             self.finish()
             if error is not None:
                 raise error
-            raise StopIteration
+            raise self.end(None)
         outcome = self._run(self.frame, value, error)
         if outcome.kind == "give":
             return outcome.value
         self.finish()
-        raise StopIteration if outcome.value is None else StopIteration(outcome.value)
+        raise self.end(outcome.value)
 
     def _run(self, frame: GraphFrame, value: Any, error: BaseException | None) -> Outcome:
         program = frame.program
@@ -146,10 +173,18 @@ class AsyncGenerator(_Suspended):
     """An asynchronous generator."""
 
     __slots__ = ()
+    kind = "async generator"
+    closing = "aclose"
     __weft_names__: ClassVar[frozenset[str]] = frozenset({"__aiter__", "__anext__", "aclose", "asend", "athrow"})
 
     def __repr__(self) -> str:
         return f"<async_generator object {self.name}>"
+
+    def busy(self, asking: str) -> Exception:
+        return RuntimeError(f"{asking}(): asynchronous generator is already running")
+
+    def end(self, value: Any) -> Exception:
+        return StopAsyncIteration()
 
     def __aiter__(self) -> AsyncGenerator:
         return self
@@ -169,13 +204,15 @@ class AsyncGenerator(_Suspended):
 
 
 class AskGenerator(Frame):
-    """Asks an asynchronous generator for its next element. Raises StopAsyncIteration at its end."""
+    """Asks a generator for its next element. Raises StopAsyncIteration at its end, or StopIteration for a plain one."""
 
     __slots__ = ("asked", "asking", "error", "generator", "value")
 
-    def __init__(self, generator: AsyncGenerator, asking: str, value: Any, error: BaseException | None) -> None:
+    def __init__(
+        self, generator: AsyncGenerator | Generator, asking: str, value: Any, error: BaseException | None
+    ) -> None:
         self.generator = generator
-        #: Which method asks: `anext`, `asend`, `athrow` or `aclose`.
+        #: Which method asks, such as `anext`, `asend`, `athrow` or `aclose`.
         self.asking = asking
         self.value = value
         self.error = error
@@ -188,30 +225,32 @@ class AskGenerator(Frame):
             raise error
         generator = self.generator
         if generator.state == "running":
-            raise RuntimeError(f"{self.asking}(): asynchronous generator is already running")
-        generator.check("async generator", self.value)
+            raise generator.busy(self.asking)
+        generator.check(self.value)
         if generator.frame is None or (generator.state == "created" and self.error is not None):
             generator.finish()
-            if self.asking == "aclose":
+            if self.asking == generator.closing:
                 return Outcome("done", None)
-            raise self.error or StopAsyncIteration()
+            raise self.error or generator.end(None)
         self.asked = True
         generator.state = "running"
         return Outcome("wait", Resumption(generator.frame, self.value, self.error))
 
     def _answered(self, value: Any, error: BaseException | None) -> Outcome:
         generator = self.generator
+        closing = self.asking == generator.closing
         if isinstance(value, Given):
             generator.state = "suspended"
-            if self.asking == "aclose":
-                raise RuntimeError("async generator ignored GeneratorExit")
+            if closing:
+                raise RuntimeError(f"{generator.kind} ignored GeneratorExit")
             return Outcome("done", value.value)
         generator.finish()
-        if self.asking == "aclose" and (error is None or isinstance(error, (GeneratorExit, StopAsyncIteration))):
+        end = generator.end(value)
+        if closing and (error is None or isinstance(error, (GeneratorExit, type(end)))):
             return Outcome("done", None)
-        if isinstance(error, (StopIteration, StopAsyncIteration)):
-            raise RuntimeError(f"async generator raised {type(error).__name__}") from error
-        raise error or StopAsyncIteration()
+        if isinstance(error, (StopIteration, type(end))):
+            raise RuntimeError(f"{generator.kind} raised {type(error).__name__}") from error
+        raise error or end
 
 
 _NONE: Any = object()

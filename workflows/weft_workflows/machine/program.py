@@ -12,6 +12,7 @@ from typing import Any
 
 from weft_workflows.machine import generators
 from weft_workflows.machine.aio import AsyncioModule
+from weft_workflows.machine.asking import consume
 from weft_workflows.machine.checkpoint_refusals import refuse_unstorable
 from weft_workflows.machine.contexts import contextlib_of, waiting_exit
 from weft_workflows.machine.frames import call_handling, drive
@@ -102,12 +103,15 @@ class Program:
         return function(generators.begun(function.loaded, iterable))
 
     def invoke(self, callee: Any, /, *args: Any, **kwargs: Any) -> Coroutine | Immediate:
-        """A call of a synchronous function that may hold steps."""
+        """A call of a synchronous function that may hold steps, or that may ask a generator which does."""
         function, arguments = callee, args
         if isinstance(callee, types.MethodType) and isinstance(callee.__func__, MachineFunction):
             function, arguments = callee.__func__, (callee.__self__, *args)
         if isinstance(function, MachineFunction) and function.loaded.holds_steps:
             return function.start(arguments, kwargs)
+        asked = consume(self, callee, args, kwargs)
+        if asked is not None:
+            return asked
         return Immediate(callee(*args, **kwargs))
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

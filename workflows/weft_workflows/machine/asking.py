@@ -1,0 +1,373 @@
+"""Asking generators that hold steps: what Python's own functions do with an iterator, done by frames that may wait.
+
+`consume` decides by what is really called and with what. A builtin that stops early (`next`, `any`, `all`) stops here too; a
+lazy one (`zip`, `enumerate`, `map`) gives an iterator that is asked in the same way; any other gets a list. What is asked is
+state of the run: frames and iterators are kept by their slots.
+"""
+
+from __future__ import annotations
+
+import types
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from weft_workflows.machine.frames import Outcome
+from weft_workflows.machine.generators import AskGenerator, Generator
+from weft_workflows.machine.stepped import SteppedFrame
+from weft_workflows.machine.values import Coroutine, EffectfulCall, Immediate, MachineFunction
+from weft_workflows.sandbox.environment import environment_of
+from weft_workflows.sandbox.iterators import iterate
+from weft_workflows.sandbox.library.kept import Kept
+
+if TYPE_CHECKING:
+    from weft_workflows.machine.futures import Task
+    from weft_workflows.machine.program import Program
+
+
+class LazyIterator(ABC):
+    """An iterator over others, of which some hold steps. `sources` are asked in turn for each element."""
+
+    __slots__ = ("ended", "sources")
+    __weft_names__: ClassVar[frozenset[str]] = frozenset({"__iter__", "__next__"})
+
+    def __init__(self, *iterables: Any) -> None:
+        self.sources = [begin(each) for each in iterables]
+        self.ended = False
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        raise EffectfulCall("this iterator asks a generator that holds steps, which cannot be run from inside Python")
+
+    def more(self) -> bool:
+        """Whether the sources are to be asked again."""
+        return not self.ended
+
+    def source_ended(self, index: int) -> bool:
+        """Takes note that a source has ended; True where there are others to ask instead."""
+        self.ended = True
+        return False
+
+    def place(self, index: int) -> int:
+        """The number of a source among all that there ever were: steps of different sources are different steps."""
+        return index
+
+    @abstractmethod
+    def take(self, items: list[Any]) -> tuple[bool, Any]:
+        """Whether one element of each source gives one of its own, and that."""
+
+
+class Enumerated(LazyIterator):
+    __slots__ = ("count",)
+
+    def __init__(self, iterable: Any, start: int = 0) -> None:
+        super().__init__(iterable)
+        self.count = start
+
+    def take(self, items: list[Any]) -> tuple[bool, Any]:
+        self.count += 1
+        return True, (self.count - 1, items[0])
+
+
+class Zipped(LazyIterator):
+    __slots__ = ()
+
+    def take(self, items: list[Any]) -> tuple[bool, Any]:
+        return True, tuple(items)
+
+
+class Mapped(LazyIterator):
+    __slots__ = ("function",)
+
+    def __init__(self, function: Any, *iterables: Any) -> None:
+        super().__init__(*iterables)
+        self.function = function
+
+    def take(self, items: list[Any]) -> tuple[bool, Any]:
+        return True, self.function(*items)
+
+
+class Filtered(LazyIterator):
+    """`filter`, and `filterfalse` where `wanted` is False."""
+
+    __slots__ = ("function", "wanted")
+
+    def __init__(self, function: Any, iterable: Any, wanted: bool = True) -> None:
+        super().__init__(iterable)
+        self.function = function
+        self.wanted = wanted
+
+    def take(self, items: list[Any]) -> tuple[bool, Any]:
+        found = items[0] if self.function is None else self.function(items[0])
+        return bool(found) is self.wanted, items[0]
+
+
+class While(LazyIterator):
+    """`takewhile`, and `dropwhile` where `dropping`."""
+
+    __slots__ = ("dropping", "function", "passed")
+
+    def __init__(self, function: Any, iterable: Any, dropping: bool = False) -> None:
+        super().__init__(iterable)
+        self.function = function
+        self.dropping = dropping
+        self.passed = False
+
+    def take(self, items: list[Any]) -> tuple[bool, Any]:
+        if not self.passed and not self.function(items[0]):
+            self.passed = True
+            self.ended = not self.dropping
+        return self.passed is self.dropping, items[0]
+
+
+class Sliced(LazyIterator):
+    __slots__ = ("following", "places", "position")
+
+    def __init__(self, iterable: Any, *bounds: Any) -> None:
+        super().__init__(iterable)
+        wanted = slice(*bounds)
+        if any(each is not None and each < 0 for each in bounds) or wanted.step == 0:
+            raise ValueError("Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize.")
+        self.places = (wanted.stop, wanted.step or 1)
+        self.following = wanted.start or 0
+        self.position = 0
+
+    def more(self) -> bool:
+        stop = self.places[0]
+        return not self.ended and (stop is None or self.position < max(stop, 0))
+
+    def take(self, items: list[Any]) -> tuple[bool, Any]:
+        given = self.position == self.following
+        if given:
+            self.following += self.places[1]
+        self.position += 1
+        return given, items[0]
+
+
+class Chained(LazyIterator):
+    __slots__ = ("begun", "later")
+
+    def __init__(self, *iterables: Any) -> None:
+        super().__init__(*iterables[:1])
+        self.later = list(iterables[1:])
+        self.begun = 0
+        self.ended = not iterables
+
+    def place(self, index: int) -> int:
+        return self.begun
+
+    def source_ended(self, index: int) -> bool:
+        if not self.later:
+            return super().source_ended(index)
+        self.sources = [begin(self.later.pop(0))]
+        self.begun += 1
+        return True
+
+    def take(self, items: list[Any]) -> tuple[bool, Any]:
+        return True, items[0]
+
+
+def begin(iterable: Any) -> Any:
+    """`iter`, which leaves what holds steps as it is."""
+    return iterable if is_stepped(iterable) else iterate(iterable)
+
+
+def is_stepped(value: Any) -> bool:
+    """Whether asking the iterator may suspend the task."""
+    kind = type(value)
+    return value.waits if kind is Generator else isinstance(value, LazyIterator)
+
+
+def ask(iterator: Any, method: str = "__next__", *args: Any) -> Coroutine:
+    """A call of a method of an iterator that holds steps. Raises StopIteration at its end."""
+    if isinstance(iterator, LazyIterator):
+        return Coroutine(method, AskLazy(iterator))
+    value = args[0] if method == "send" else None
+    error: BaseException | None = None
+    if method == "close":
+        error = GeneratorExit()
+    elif method == "throw":
+        error = args[0]() if isinstance(args[0], type) else args[0]
+    return Coroutine(method, AskGenerator(iterator, method, value, error))
+
+
+class AskLazy(SteppedFrame):
+    """Asks a lazy iterator's sources in turn until it has an element."""
+
+    __slots__ = ("items", "iterator")
+
+    def __init__(self, iterator: LazyIterator) -> None:
+        super().__init__()
+        self.iterator = iterator
+        self.items: list[Any] = []
+
+    def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        iterator = self.iterator
+        while iterator.more():
+            if len(self.items) == len(iterator.sources):
+                given, element = iterator.take(self.items)
+                self.items = []
+                if given:
+                    return Outcome("done", element)
+                continue
+            source = iterator.sources[len(self.items)]
+            if is_stepped(source):
+                return self.wait(ask(source), "answered")
+            try:
+                self.items.append(next(source))
+            except StopIteration:
+                self._ended()
+        raise StopIteration
+
+    def answered(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        if isinstance(error, StopIteration):
+            self._ended()
+        elif error is not None:
+            raise error
+        else:
+            self.items.append(value)
+        return self.begin(program, task, None, None)
+
+    def position(self) -> str:
+        return f"source[{self.iterator.place(len(self.items))}]"
+
+    def _ended(self) -> None:
+        if not self.iterator.source_ended(len(self.items)):
+            self.items = []
+
+
+class AskNext(SteppedFrame):
+    """`next` with a default for the iterator's end."""
+
+    __slots__ = ("default", "iterator")
+
+    def __init__(self, iterator: Any, default: Any) -> None:
+        super().__init__()
+        self.iterator = iterator
+        self.default = default
+
+    def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        return self.wait(ask(self.iterator), "answered")
+
+    def answered(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        if isinstance(error, StopIteration):
+            return Outcome("done", self.default)
+        if error is not None:
+            raise error
+        return Outcome("done", value)
+
+
+class Decide(SteppedFrame):
+    """`any`, or `all` where `found` is False: asks until an element decides."""
+
+    __slots__ = ("found", "iterator")
+
+    def __init__(self, iterator: Any, found: bool) -> None:
+        super().__init__()
+        self.iterator = iterator
+        self.found = found
+
+    def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        return self.wait(ask(self.iterator), "answered")
+
+    def answered(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        if isinstance(error, StopIteration):
+            return Outcome("done", not self.found)
+        if error is not None:
+            raise error
+        if bool(value) is self.found:
+            return Outcome("done", self.found)
+        return self.begin(program, task, None, None)
+
+
+class TakeAll(SteppedFrame):
+    """Calls a function with lists in place of the iterators that hold steps, each run to its end before."""
+
+    __slots__ = ("arguments", "callee", "items", "keywords", "place")
+
+    def __init__(self, callee: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
+        super().__init__()
+        self.callee = callee
+        self.arguments = arguments
+        self.keywords = keywords
+        self.items: list[Any] = []
+        #: Which of the arguments is run.
+        self.place = 0
+
+    def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        for place, argument in enumerate(self.arguments):
+            if is_stepped(argument):
+                self.place = place
+                return self.wait(ask(argument), "answered")
+        return Outcome("done", self.callee(*self.arguments, **self.keywords))
+
+    def position(self) -> str:
+        return f"source[{self.place}]"
+
+    def answered(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        if error is None:
+            self.items.append(value)
+        elif isinstance(error, StopIteration):
+            self.arguments[self.place] = self.items
+            self.items = []
+        else:
+            raise error
+        return self.begin(program, task, None, None)
+
+
+_LAZY: dict[str, Any] = {
+    "enumerate": Enumerated,
+    "zip": Zipped,
+    "map": Mapped,
+    "filter": Filtered,
+    "filterfalse": lambda function, iterable: Filtered(function, iterable, wanted=False),
+    "takewhile": While,
+    "dropwhile": lambda function, iterable: While(function, iterable, dropping=True),
+    "islice": Sliced,
+    "chain": Chained,
+}
+
+
+def consume(
+    program: Program, callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Coroutine | Immediate | None:
+    """A call that asks iterators which hold steps; None where it does not."""
+    if type(callee) is types.MethodType and is_stepped(callee.__self__):
+        return ask(callee.__self__, callee.__name__, *args)
+    if not any(map(is_stepped, args)) or _is_own(program, callee):
+        return None
+    name = _name_of(program, callee)
+    match name:
+        case "next":
+            return Coroutine(name, AskNext(*args)) if len(args) > 1 else ask(args[0])
+        case "any" | "all":
+            return Coroutine(name, Decide(args[0], name == "any"))
+        case _ if name in _LAZY:
+            return Immediate(_LAZY[name](*args, **kwargs))
+        case _:
+            return Coroutine(name, TakeAll(callee, [*args], kwargs))
+
+
+def _is_own(program: Program, callee: Any) -> bool:
+    """Whether a function or class of the orchestration is called: it asks by its own code."""
+    function = callee.__func__ if type(callee) is types.MethodType else callee
+    if isinstance(function, types.FunctionType):
+        return function.__globals__ is program.namespace
+    return isinstance(function, MachineFunction) or environment_of(program).classes.owns(callee)
+
+
+def _name_of(program: Program, callee: Any) -> str:
+    """The name of a builtin, or of one of the sandbox's itertools; empty for all others."""
+    found = next((n for n in _BUILTINS if program.namespace["__builtins__"].get(n) is callee), "")
+    if not found and isinstance(callee, type) and issubclass(callee, Kept):
+        return callee.__name__
+    return found
+
+
+_BUILTINS = ("next", "any", "all", "enumerate", "zip", "map", "filter")
+#: What a checkpoint keeps by its slots.
+STORED: tuple[type, ...] = (
+    AskLazy, AskNext, Decide, TakeAll, Enumerated, Zipped, Mapped, Filtered, While, Sliced, Chained,
+)  # fmt: skip
