@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from weft_worker.embedded import ServerInfo, ServerLease
 
+# What the oracle asserts is shown as what tests assert.
+pytest.register_assert_rewrite("tests.oracle.suite")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write the expected outcomes and graphs of the cases")

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import io
 import json
+import logging
 import sys
 import time
 import warnings
@@ -125,7 +126,14 @@ def _message(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _output_to(stream: io.StringIO) -> Iterator[None]:
-    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+    """Both outputs and logging into the stream, with logging as it is in a new process."""
+    root = logging.RootLogger(logging.WARNING)
+    with (
+        contextlib.redirect_stdout(stream),
+        contextlib.redirect_stderr(stream),
+        mock.patch.object(logging, "root", root),
+        mock.patch.multiple(logging.Logger, root=root, manager=logging.Manager(root)),
+    ):
         yield
 
 

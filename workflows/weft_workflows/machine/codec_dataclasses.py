@@ -53,6 +53,9 @@ def fill_dataclass(target: Any, kept: tuple[Any, ...]) -> None:
     dataclasses.dataclass(target, **again)
     for name, value in {**slots, **defaults}.items():
         type.__setattr__(target, name, value)
+    for name, _sort, _chosen, _metadata, default, _factory in fields:
+        # A class variable has had other values since; its field keeps the first.
+        target.__dataclass_fields__[name].default = default
     for name, value in options.items():
         setattr(target.__dataclass_params__, name, value)
 

@@ -98,6 +98,7 @@ class MachineFunction:
     __slots__ = ("__dict__", "binder", "loaded", "program")
     __weft_names__: ClassVar[frozenset[str]] = frozenset({"__name__", "__doc__", "__qualname__", "__wrapped__"})
     __weft_stores__: ClassVar[frozenset[str]] = __weft_names__
+    __weft_open__: ClassVar[bool] = True
 
     def __init__(self, program: Program, loaded: LoadedFunction, binder: types.FunctionType) -> None:
         self.program = program

@@ -161,6 +161,8 @@ class Attributes:
             return self._of_exception(target, name)
         if name in self._names_of(kind) or (name in CALLABLE_SPECIALS and kind in ATTRIBUTES and name != "__init__"):
             return getattr(target, name)
+        if name in (given := self.given_to(target)):
+            return given[name]
         if name == "__doc__":
             return None
         if name == "__dict__" and kind is types.SimpleNamespace:
@@ -179,10 +181,11 @@ class Attributes:
         if name in ATTRIBUTES[types.FunctionType]:
             return getattr(function, name)
         plain = getattr(function, "__func__", function)
+        if name in (given := self.given_to(plain)):
+            return given[name]
         if type(plain) is types.FunctionType and plain.__globals__ is self._namespace:
-            own = plain.__dict__
-            if name in own and (not is_special(name) or name in FUNCTION_STORES):
-                return own[name]
+            if name in FUNCTION_STORES and name in plain.__dict__:
+                return plain.__dict__[name]
             if name == "__call__":
                 return function
             if name == "__annotations__":
@@ -190,6 +193,13 @@ class Attributes:
             if name == "__defaults__":
                 return plain.__defaults__
         raise self._refusal(function, name)
+
+    def given_to(self, function: Any) -> dict[str, Any]:
+        """The attributes that the orchestration has given one of its functions; empty for anything else."""
+        kind = type(function)
+        if _is_open(kind) or (kind is types.FunctionType and function.__globals__ is self._namespace):
+            return {name: value for name, value in function.__dict__.items() if not is_special(name)}
+        return {}
 
     def _of_class(self, cls: type, name: str) -> Any:
         """An attribute of a class object."""
@@ -308,21 +318,24 @@ class Attributes:
         if self._classes.owns(type(target)):
             object.__setattr__(target, name, value)
         else:
-            setattr(target, name, value)
+            _put(target, name, value)
 
     def delete_plain(self, target: Any, name: str, /) -> None:
         self._check_store(target, name)
-        object.__delattr__(target, name)
+        if self._classes.owns(type(target)):
+            object.__delattr__(target, name)
+        else:
+            _remove(target, name)
 
     def set(self, target: Any, name: str, value: Any, /) -> None:
         """`target.name = value`."""
         self._check_store(target, name, value)
-        setattr(target, name, value)
+        _put(target, name, value)
 
     def delete(self, target: Any, name: str, /) -> None:
         """`del target.name`."""
         self._check_store(target, name)
-        delattr(target, name)
+        _remove(target, name)
 
     def _check_store(self, target: Any, name: str, value: Any = None) -> None:
         if type(name) is not str:
@@ -346,7 +359,7 @@ class Attributes:
             if name == "prec" and isinstance(value, int) and value > MOST_DIGITS:
                 raise ValueError(f"a decimal context of an orchestration keeps at most {MOST_DIGITS} digits")
             return
-        elif not self._classes.owns(kind) and name in kind.__dict__.get("__weft_stores__", ()):
+        elif name in kind.__dict__.get("__weft_stores__", ()) or (_is_open(kind) and not special):
             return
         raise self._refused_store(target, name)
 
@@ -364,7 +377,7 @@ class Attributes:
         if isinstance(target, type):
             what = f"type object '{target.__name__}'"
         else:
-            what = f"'{type(target).__name__}' object"
+            what = f"'{_shown_name(type(target))}' object"
         exists = name in NEVER or is_special(name) or any(name in base.__dict__ for base in type(target).__mro__)
         hint = " that an orchestration may use" if exists else ""
         return AttributeError(f"{what} has no attribute '{name}'{hint}", name=name, obj=None)
@@ -375,7 +388,32 @@ class Attributes:
             return AttributeError(f"cannot set '{name}' attribute of immutable type '{target.__name__}'")
         exists = name in ATTRIBUTES.get(kind, ())
         reason = f"attribute '{name}' is read-only" if exists else f"has no attribute '{name}'"
-        return AttributeError(f"'{kind.__name__}' object {reason}")
+        return AttributeError(f"'{_shown_name(kind)}' object {reason}")
+
+
+def _is_open(kind: type) -> bool:
+    """Whether objects of a trusted class take any attribute, as functions do: in their `__dict__`, apart from their slots."""
+    return "__weft_open__" in kind.__dict__
+
+
+def _shown_name(kind: type) -> str:
+    return "function" if _is_open(kind) else kind.__name__
+
+
+def _put(target: Any, name: str, value: Any) -> None:
+    if _is_open(type(target)) and not is_special(name):
+        target.__dict__[name] = value
+    else:
+        setattr(target, name, value)
+
+
+def _remove(target: Any, name: str) -> None:
+    if not _is_open(type(target)) or is_special(name):
+        delattr(target, name)
+    elif name in target.__dict__:
+        del target.__dict__[name]
+    else:
+        raise AttributeError(f"'function' object has no attribute '{name}'")
 
 
 class _Target:

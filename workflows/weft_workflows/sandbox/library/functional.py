@@ -151,6 +151,8 @@ def functools_module(environment: Environment) -> dict[str, Any]:
                 store(wrapper, name, get(wrapped, name))
             except AttributeError:
                 continue
+        for name, value in environment.attributes.given_to(wrapped).items():
+            store(wrapper, name, value)
         try:
             store(wrapper, "__wrapped__", wrapped)
         except AttributeError:
