@@ -238,11 +238,6 @@ _EFFECTS: dict[str, Entry] = {
         "notes": ("patterns and guards are tried one after another inside Python, where a run cannot stop",),
         "help": "put the step before the `match`, or into the case's body",
     },
-    "effectful-except-star": {
-        "message": "`except*` cannot be used around steps",
-        "notes": ("the groups that it makes of an error cannot be stored half-way",),
-        "help": "use `gather(..., return_exceptions=True)` and look at each result",
-    },
     "effectful-except-type": {
         "message": "the type after `except` cannot hold a step",
         "notes": ("Python evaluates it while an error is under way, where a run cannot stop",),

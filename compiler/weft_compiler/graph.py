@@ -187,11 +187,14 @@ class Handler(_Frozen):
 
 
 class Attempt(_Node):
+    """`is_star`: its handlers are those of `except*`, and each gets the part of a group that its types match."""
+
     kind: Literal["attempt"] = "attempt"
     body: Block
     handlers: tuple[Handler, ...]
     orelse: Block
     final: Block
+    is_star: bool = False
 
 
 class With(_Node):

@@ -154,7 +154,7 @@ class _Chart:
         self._connect(entries, start)
         exits = self._block(node.orelse, self._block(node.body, [_Exit(start)]))
         for handler in node.handlers:
-            caught = self._node("(", describe_handler(handler), ")")
+            caught = self._node("(", describe_handler(node, handler), ")")
             self.edges.append(f"{start} -. error .-> {caught}")
             exits += self._block(handler.body, [_Exit(caught)])
         self._close()

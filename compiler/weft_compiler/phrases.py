@@ -74,11 +74,11 @@ def describe(node: Node) -> str:
             assert_never(node)
 
 
-def describe_handler(handler: Handler) -> str:
+def describe_handler(node: Attempt, handler: Handler) -> str:
     """`except KeyError as error`."""
     types = f" {show(handler.types.text)}" if handler.types else ""
     name = f" as {show(handler.name)}" if handler.name else ""
-    return f"except{types}{name}"
+    return f"except{'*' if node.is_star else ''}{types}{name}"
 
 
 def _describe_waiting(node: _Waiting) -> str:

@@ -77,7 +77,7 @@ class _Tree:
             case Attempt():
                 yield from self.block(node.body, inner)
                 for handler in node.handlers:
-                    yield f"{indent}{describe_handler(handler)}:"
+                    yield f"{indent}{describe_handler(node, handler)}:"
                     yield from self.block(handler.body, inner)
                 yield from self._optional("else:", node.orelse, indent)
                 yield from self._optional("finally:", node.final, indent)

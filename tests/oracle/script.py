@@ -145,7 +145,15 @@ def _recorded(statement: ast.stmt) -> list[ast.stmt]:
             record = ast.Assign([ast.Name(_LAST, ast.Store())], ast.Name(name, ast.Load()))
             return [statement, ast.copy_location(record, statement)]
         case (
-            ast.If() | ast.For() | ast.While() | ast.Try() | ast.With() | ast.Match() | ast.AsyncFor() | ast.AsyncWith()
+            ast.If()
+            | ast.For()
+            | ast.While()
+            | ast.Try()
+            | ast.TryStar()
+            | ast.With()
+            | ast.Match()
+            | ast.AsyncFor()
+            | ast.AsyncWith()
         ):
             _record_ends(statement)
     return [statement]

@@ -926,4 +926,102 @@ except ValueError:
     pass
 throw(error)
 """,
+    "asynccontextmanager": """
+from contextlib import asynccontextmanager
+
+@asynccontextmanager
+async def lease(name):
+    await get(name)
+    try:
+        yield name
+    finally:
+        await get("release")
+
+async def work():
+    async with lease("a"):
+        await fail("ValueError")
+
+await work()
+""",
+    "a manager that translates": """
+from contextlib import asynccontextmanager, contextmanager
+
+@contextmanager
+def translating():
+    try:
+        yield
+    except ValueError as e:
+        raise RuntimeError("translated") from e
+
+@asynccontextmanager
+async def passing():
+    yield await get(1)
+
+async with passing():
+    with translating():
+        await fail("ValueError")
+""",
+    "exits of a stack": """
+from contextlib import AsyncExitStack, ExitStack
+
+async def leave(kind, error, trace):
+    await get(1)
+    return False
+
+def broken(kind, error, trace):
+    raise TypeError("exit")
+
+async with AsyncExitStack() as stack:
+    stack.push_async_exit(leave)
+    with ExitStack() as inner:
+        inner.push(broken)
+        await fail("KeyError")
+""",
+    "what an exit is told": """
+import traceback
+
+class M:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        print(traceback.format_tb(trace))
+        traceback.print_exception(kind, error, trace)
+
+class A:
+    async def __aenter__(self):
+        return await get(1)
+
+    async def __aexit__(self, kind, error, trace):
+        await get(1)
+        print(traceback.format_tb(trace), trace is error.__traceback__)
+
+async def work():
+    async with A():
+        with M():
+            await fail("ValueError")
+
+await work()
+""",
+    "the rest of except*": """
+async def work():
+    try:
+        await get(1)
+        raise ExceptionGroup("several", [ValueError(1), KeyError("k")])
+    except* ValueError:
+        await get(2)
+
+await work()
+""",
+    "handlers of except* raise": """
+try:
+    await get(1)
+    raise ExceptionGroup("several", [ValueError(1), KeyError("k"), TypeError("t")])
+except* ValueError as group:
+    await get(2)
+    raise LookupError("new") from group
+except* KeyError:
+    await get(3)
+    raise
+""",
 }

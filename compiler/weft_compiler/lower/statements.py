@@ -63,7 +63,7 @@ def _lower_effectful(b: Builder, node: ast.stmt) -> None:
             emit_for(b, node, node.target, iterable, lambda: lower_body(b, node.body), node.orelse, is_async=is_async)
         case ast.With() | ast.AsyncWith():
             _lower_with(b, node, node.items)
-        case ast.Try():
+        case ast.Try() | ast.TryStar():
             _lower_try(b, node)
         case ast.Assert():
             _lower_assert(b, node)
@@ -73,14 +73,6 @@ def _lower_effectful(b: Builder, node: ast.stmt) -> None:
             _lower_match(b, node)
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             _lower_definition(b, node)
-        case _:
-            _refuse(b, node)
-
-
-def _refuse(b: Builder, node: ast.stmt) -> None:
-    match node:
-        case ast.TryStar():
-            b.unit.reporter.report("effectful-except-star", node)
         case _:
             raise AssertionError(f"no lowering for {type(node).__name__}")
 
@@ -352,7 +344,7 @@ def _lower_with(b: Builder, node: ast.With | ast.AsyncWith, items: Sequence[ast.
     b.emit(graph.With(manager=code, target=target, is_async=is_async, body=_block(body), **where))
 
 
-def _lower_try(b: Builder, node: ast.Try) -> None:
+def _lower_try(b: Builder, node: ast.Try | ast.TryStar) -> None:
     b.flush()
     where = b.place("try", [node], [h.type for h in node.handlers if h.type is not None])
     with b.block() as body:
@@ -364,7 +356,9 @@ def _lower_try(b: Builder, node: ast.Try) -> None:
         lower_body(b, node.orelse)
     with b.block() as final:
         lower_body(b, node.finalbody)
-    b.emit(graph.Attempt(body=_block(body), handlers=handlers, orelse=_block(orelse), final=_block(final), **where))
+    is_star = isinstance(node, ast.TryStar)
+    blocks: dict[str, Any] = {"body": _block(body), "orelse": _block(orelse), "final": _block(final)}
+    b.emit(graph.Attempt(handlers=handlers, is_star=is_star, **blocks, **where))
 
 
 def _handler(b: Builder, node: ast.ExceptHandler) -> graph.Handler:

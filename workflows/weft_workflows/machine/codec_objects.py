@@ -11,7 +11,18 @@ from typing import Any
 
 from weft_compiler import graph
 
-from weft_workflows.machine import asking, futures, generators, groups, locks, queues, stepped, waiting, waits
+from weft_workflows.machine import (
+    asking,
+    except_star,
+    futures,
+    generators,
+    groups,
+    locks,
+    queues,
+    stepped,
+    waiting,
+    waits,
+)
 from weft_workflows.machine import contexts as waiting_contexts
 from weft_workflows.machine.codec import Kind, Taken
 from weft_workflows.machine.codec_names import UNSET, Surroundings
@@ -80,7 +91,15 @@ def _row(cursor: Cursor) -> tuple[Any, ...]:
         case LoopCursor():
             return ("loop", cursor.node.id, cursor.iterator, cursor.count, cursor.phase)
         case AttemptCursor():
-            return ("attempt", cursor.node.id, cursor.phase, cursor.handler, cursor.error, cursor.pending)
+            return (
+                "attempt",
+                cursor.node.id,
+                cursor.phase,
+                cursor.handler,
+                cursor.error,
+                cursor.pending,
+                cursor.sorting,
+            )
         case WithCursor():
             return ("with", cursor.node.id, cursor.manager, cursor.phase, cursor.pending)
         case DelegateCursor():
@@ -121,7 +140,7 @@ def _cursor(frame: GraphFrame, what: str, node_id: str, *state: Any) -> Cursor:
         return region
     assert isinstance(node, graph.Attempt)
     attempt = AttemptCursor(node)
-    attempt.phase, attempt.handler, attempt.error, attempt.pending = state
+    attempt.phase, attempt.handler, attempt.error, attempt.pending, attempt.sorting = state
     return attempt
 
 
@@ -214,6 +233,7 @@ _BY_SLOTS: tuple[type, ...] = (
     waiting.ToThreadFrame,
     waiting.WaitFrame,
     waits.Release,
+    except_star.Sorting,
     waiting_contexts.AsyncClosing,
     waiting_contexts.AsyncDecorated,
     waiting_contexts.AsyncExitStack,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weft_compiler import graph
 
 from weft_workflows.machine.asking import ask, is_stepped
+from weft_workflows.machine.except_star import Sorting
 from weft_workflows.machine.frames import Outcome
 from weft_workflows.machine.values import MachineFunction
 from weft_workflows.sandbox.classes import special_method
@@ -124,9 +125,12 @@ class LoopCursor:
 
 
 class AttemptCursor:
-    """A try. `error` is what a running handler handles; `pending` is how control leaves when the `finally` ends."""
+    """A try. `error` is what a running handler handles; `pending` is how control leaves when the `finally` ends.
 
-    __slots__ = ("error", "handler", "node", "pending", "phase")
+    `sorting` is the exception that goes through the handlers of an `except*`.
+    """
+
+    __slots__ = ("error", "handler", "node", "pending", "phase", "sorting")
 
     def __init__(self, node: graph.Attempt) -> None:
         self.node = node
@@ -134,9 +138,12 @@ class AttemptCursor:
         self.handler = -1
         self.error: BaseException | None = None
         self.pending: Completion | None = None
+        self.sorting: Sorting | None = None
 
     def handled(self) -> BaseException | None:
         """The exception that code running here handles, as `sys.exception()` says."""
+        if self.sorting is not None:
+            return self.sorting.handled()
         if self.phase == "handler":
             return self.error
         if self.phase == "final" and self.pending is not None and self.pending[0] == "raise":
@@ -153,7 +160,7 @@ class AttemptCursor:
             frame.cursors.pop()
             return self.pending
         self._leave_handler(frame)
-        return self._finally(frame, None)
+        return self._finally(frame, None) if self.sorting is None else self._sort(frame, self.sorting)
 
     def take(self, frame: GraphFrame, completion: Completion) -> Completion | None:
         """Lets a handler have an error of the body; runs the `finally` before anything leaves."""
@@ -163,27 +170,56 @@ class AttemptCursor:
         if self.phase == "body" and completion[0] == "raise":
             self.phase = "matching"
             try:
-                if self._match(frame, completion[1]):
-                    return None
+                return self._handle(frame, completion)
             except LimitExceeded:
                 raise
             except BaseException as error:
                 frame.note(error)
                 completion = ("raise", error)
         self._leave_handler(frame)
+        if self.phase == "handler" and self.sorting is not None:
+            self.sorting.raised.append(completion[1])
+            return self._sort(frame, self.sorting)
+        self.sorting = None
         return self._finally(frame, completion)
 
+    def _handle(self, frame: GraphFrame, completion: Completion) -> Completion | None:
+        if self.node.is_star:
+            self.sorting = Sorting(completion[1])
+            return self._sort(frame, self.sorting)
+        return None if self._match(frame, completion[1]) else self._finally(frame, completion)
+
+    def _sort(self, frame: GraphFrame, sorting: Sorting) -> Completion | None:
+        """Begins the next handler of an `except*` that takes something; after the last one, raises what is left."""
+        self.phase = "matching"
+        while self.handler + 1 < len(self.node.handlers):
+            self.handler += 1
+            handled = sorting.handled()
+            part = frame.call(sorting.take, self._types(frame, self.handler, handled), handling=handled)
+            if part is not None:
+                self._begin(frame, self.handler, part)
+                return None
+        self.sorting = None
+        left = sorting.outcome()
+        return self._finally(frame, None if left is None else ("raise", left))
+
+    def _types(self, frame: GraphFrame, index: int, error: BaseException) -> Any:
+        types_ = self.node.handlers[index].types
+        if types_ is None:
+            return BaseException
+        return frame.run(frame.loaded.native(self.node, f"types{index}", types_, "value"), handling=error)
+
+    def _begin(self, frame: GraphFrame, index: int, error: BaseException) -> None:
+        handler = self.node.handlers[index]
+        self.phase, self.handler, self.error = "handler", index, error
+        if handler.name is not None:
+            frame.store(handler.name, error)
+        frame.push_block(self.node, f"handler{index}", handler.body)
+
     def _match(self, frame: GraphFrame, error: BaseException) -> bool:
-        for index, handler in enumerate(self.node.handlers):
-            types_ = BaseException
-            if handler.types is not None:
-                native = frame.loaded.native(self.node, f"types{index}", handler.types, "value")
-                types_ = frame.run(native, handling=error)
-            if _is_caught(error, types_):
-                self.phase, self.handler, self.error = "handler", index, error
-                if handler.name is not None:
-                    frame.store(handler.name, error)
-                frame.push_block(self.node, f"handler{index}", handler.body)
+        for index in range(len(self.node.handlers)):
+            if _is_caught(error, self._types(frame, index, error)):
+                self._begin(frame, index, error)
                 return True
         return False
 

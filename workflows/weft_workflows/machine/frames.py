@@ -146,18 +146,12 @@ def call_handling(handled: BaseException, function: Callable[..., Any], *args: A
     """Calls native code as if inside `except handled`: for a bare `raise`, and for the context of new exceptions."""
     trace, context = traceback_of(handled), handled.__context__
     try:
-        try:
-            raise handled
-        except BaseException:
-            _CONTEXT.__set__(handled, context)
-            result = function(*args, **kwargs)
-    except BaseException as raised:
-        if raised is not handled:
-            set_traceback(handled, trace)
-        raise
-    else:
+        raise handled
+    except BaseException:
+        # Raising it has changed these; what the function does to them stays.
         set_traceback(handled, trace)
-        return result
+        _CONTEXT.__set__(handled, context)
+        return function(*args, **kwargs)
 
 
 _CONTEXT = BaseException.__dict__["__context__"]
