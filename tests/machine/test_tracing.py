@@ -5,10 +5,14 @@ from __future__ import annotations
 import traceback
 
 from weft_workflows.machine.tracing import format_error, line_of, note_arrival, note_error
+from weft_workflows.sandbox.environment import Environment
 from weft_workflows.sandbox.tracing import Origin, TracePoint, own_traceback, points, set_traceback
 
+from tests.sandbox.running import Services
+
 SOURCE = ("def f(n):", "    return f(n + 1)", "f(0)")
-ORIGIN = Origin("plan.py", SOURCE)
+ENVIRONMENT = Environment(Services())
+ENVIRONMENT.origin = Origin("plan.py", SOURCE)
 
 
 def test_frames_that_repeat_are_told_once_with_their_number() -> None:
@@ -16,7 +20,7 @@ def test_frames_that_repeat_are_told_once_with_their_number() -> None:
     for _ in range(5000):
         note_arrival(error, "f", 2)
     note_arrival(error, "<module>", 3)
-    lines = format_error(error, ORIGIN).splitlines()
+    lines = format_error(error, ENVIRONMENT).splitlines()
     assert lines[1:3] == ['  File "plan.py", line 3, in <module>', "    f(0)"]
     assert lines[3:5] == ['  File "plan.py", line 2, in f', "    return f(n + 1)"]
     assert lines[-2:] == ["  [Previous line repeated 4997 more times]", "RecursionError: too deep"]
@@ -29,7 +33,7 @@ def test_repeats_are_told_as_cpython_tells_them() -> None:
     error = RecursionError()
     for point in places:
         note_arrival(error, *point)
-    assert format_error(error, ORIGIN).splitlines()[1:-1] == "".join(frames.format()).splitlines()
+    assert format_error(error, ENVIRONMENT).splitlines()[1:-1] == "".join(frames.format()).splitlines()
 
 
 def test_frames_of_ours_are_left_out_with_all_that_they_hold() -> None:
@@ -58,7 +62,7 @@ def test_an_error_that_hides_its_traceback_cannot() -> None:
     set_traceback(error, _raised().__traceback__)
     assert own_traceback(error) is None
     note_arrival(error, "f", 2)
-    assert format_error(error, ORIGIN).splitlines()[1] == '  File "plan.py", line 2, in f'
+    assert format_error(error, ENVIRONMENT).splitlines()[1] == '  File "plan.py", line 2, in f'
 
 
 def _raised() -> ValueError:

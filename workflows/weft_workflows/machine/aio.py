@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weft_workflows.machine import futures, groups, locks, queues, waiting
 from weft_workflows.machine.values import Coroutine, MachineFunction, ToolFunction
 from weft_workflows.machine.waits import RunFrame, SleepFrame, WaitForFrame, ensure_future, gather
+from weft_workflows.sandbox.environment import environment_of
 
 if TYPE_CHECKING:
     from weft_workflows.machine.program import Program
@@ -66,12 +67,18 @@ class AsyncioModule:
     QueueEmpty = queues.QueueEmpty
     QueueFull = queues.QueueFull
     QueueShutDown = queues.QueueShutDown
-    Task = futures.Task
-    Future = futures.Future
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self.event_loop = EventLoop(program)
+
+    @property
+    def Task(self) -> Any:  # noqa: N802 - asyncio's names
+        return environment_of(self._program).stand_ins.shown(futures.Task)
+
+    @property
+    def Future(self) -> Any:  # noqa: N802
+        return environment_of(self._program).stand_ins.shown(futures.Future)
 
     def __repr__(self) -> str:
         return "<module 'asyncio'>"

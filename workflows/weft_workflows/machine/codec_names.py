@@ -71,7 +71,7 @@ def _orderings() -> dict[str, Any]:
 
 
 class Name(NamedTuple):
-    """`group` is a module of the run, or `builtins`, `hidden`, `ordering`."""
+    """`group` is a module of the run, or `builtins`, `hidden`, `shown` (the stand-in of a hidden type), `ordering`."""
 
     group: str
     name: str
@@ -104,6 +104,10 @@ class Surroundings:
                 found: dict[str, Any] = self.program.namespace["__builtins__"]
             case "hidden":
                 found = _HIDDEN
+            case "shown":
+                stand_ins = self.environment.stand_ins
+                kinds = {name: kind for name, kind in _HIDDEN.items() if isinstance(kind, type)}
+                found = {name: stand_ins.shown(kind) for name, kind in kinds.items() if stand_ins.is_internal(kind)}
             case "ordering":
                 found = _orderings()
             case "asyncio":
@@ -118,7 +122,7 @@ class Surroundings:
     def _read_names(self) -> dict[int, Name]:
         modules = [name for name in self.environment.modules if name != "asyncio"]
         names: dict[int, Name] = {}
-        for group in ("builtins", "hidden", "ordering", *modules, "asyncio"):
+        for group in ("builtins", "hidden", "shown", "ordering", *modules, "asyncio"):
             for name, value in sorted(self._group(group).items()):
                 names.setdefault(id(value), Name(group, name))
         return names

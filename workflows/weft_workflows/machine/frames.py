@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from weft_workflows.machine.program import Program
 
 
+#: What running a frame up to where it waits costs, besides what its nodes do, in rounds of a loop.
+_RESUMPTION_FUEL = 35
+
+
 class Outcome(NamedTuple):
     """What a frame wants: `wait` for the awaitable `value`, `yield` to the queue, or `done` with the result `value`."""
 
@@ -74,6 +78,7 @@ def drive(program: Program, task: Task, finished: Future | None, error: BaseExce
     if not frames:
         frames.append(task.coroutine.take())
     while frames:
+        program.meter.charge(_RESUMPTION_FUEL)
         try:
             outcome = frames[-1].resume(program, task, value, error)
         except LimitExceeded:

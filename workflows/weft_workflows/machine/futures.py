@@ -13,6 +13,7 @@ import asyncio.exceptions
 import types
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from weft_workflows.machine.protocol import CallTool, CancelStep, CancelTimer, Command, StartTimer
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 CancelledError = asyncio.exceptions.CancelledError
 InvalidStateError = asyncio.exceptions.InvalidStateError
+
+
+#: What a pass through the ready queue and a new task cost, in rounds of a loop.
+_HOP_FUEL = 35
+_TASK_FUEL = 150
 
 
 class Callback(Protocol):
@@ -60,14 +66,22 @@ class UserCallback:
         self.function = function
 
     def run(self, future: Future) -> None:
-        self.function(future)
+        """Like asyncio, goes on after whatever the function raises; asyncio tells its logger, which a run does not have."""
+        with suppress(Exception):
+            self.function(future)
 
 
 class Loop:
     """The event loop of one machine."""
 
-    def __init__(self, drive: Callable[[Task, Future | None, BaseException | None], None]) -> None:
+    def __init__(
+        self,
+        drive: Callable[[Task, Future | None, BaseException | None], None],
+        charge: Callable[[int], None],
+    ) -> None:
         self.drive = drive
+        #: Takes fuel: a program can keep the loop busy without a round of its own.
+        self.charge = charge
         self.ready: deque[Handle] = deque()
         self.tasks: dict[Task, None] = {}
         self.current: Task | None = None
@@ -91,6 +105,7 @@ class Loop:
 
     def create_task(self, coroutine: Coroutine, name: str | None = None, path: str | None = None) -> Task:
         """A new strand; `path` is given where it goes on with the line of the one that starts it."""
+        self.charge(_TASK_FUEL)
         self.task_count += 1
         own_path = self._strand_path(coroutine) if path is None else path
         task = Task(self, coroutine, name or f"Task-{self.task_count}", own_path)
@@ -115,6 +130,7 @@ class Loop:
     def run_ready(self) -> None:
         """Runs until nothing is ready."""
         while self.ready:
+            self.charge(_HOP_FUEL)
             self.ready.popleft().run()
 
 

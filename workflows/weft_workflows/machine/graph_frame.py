@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from weft_workflows.machine.unit import LoadedFunction
 
 
+#: What executing a node costs, besides its code, in rounds of a loop.
+_NODE_FUEL = 20
+
+
 class GraphFrame(Frame):
     """An activation. `variables` are the plain locals by name; `temporaries` the compiler's own; `awaiting` the node
     whose outcome the frame waits for."""
@@ -150,6 +154,7 @@ class GraphFrame(Frame):
                 cursor.index += 1
                 self.node = node
                 self.program.trace(node.span.line)
+                self.program.meter.charge(_NODE_FUEL)
                 result = _EXECUTE[type(node)](self, node)
             else:
                 self.node = cursor.node

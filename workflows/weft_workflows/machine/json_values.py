@@ -15,6 +15,8 @@ from typing import Any
 
 from weft_compiler.tool_spec import ToolSpec
 
+from weft_workflows.sandbox.environment import weigh_now
+
 _KEYS = (str, int, float, bool, type(None))
 
 
@@ -28,6 +30,7 @@ def arguments_json(spec: ToolSpec, bound: dict[str, Any]) -> str:
             flat.update(bound[parameter.name])
         else:
             flat[parameter.name] = bound[parameter.name]
+    weigh_now(flat)
     try:
         return to_json(flat)
     except (TypeError, ValueError) as problem:
@@ -43,11 +46,20 @@ def to_json(value: Any) -> str:
 
 
 def result_json(value: Any) -> str:
-    """JSON text of a run's result. What JSON cannot hold is given as its `repr`, so that no result is lost."""
-    try:
-        return to_json(value)
-    except (TypeError, ValueError, RecursionError):
-        return json.dumps(repr(value))
+    """JSON text of a run's result. What JSON cannot hold is given as its `repr`, so that no result is lost.
+
+    Both may run methods of the program, which may raise anything.
+    """
+    for text_of in (to_json, _represented):
+        try:
+            return text_of(value)
+        except Exception:
+            continue
+    return json.dumps(f"<{type(value).__name__} object whose repr() failed>")
+
+
+def _represented(value: Any) -> str:
+    return json.dumps(repr(value))
 
 
 def from_json(text: str) -> Any:

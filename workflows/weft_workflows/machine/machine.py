@@ -8,6 +8,9 @@ program gave them. After `Finish` or `Fail` nothing more comes.
 
 from __future__ import annotations
 
+import datetime
+import decimal
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +38,11 @@ from weft_workflows.machine.tool_errors import error_of
 from weft_workflows.machine.tracing import format_error, line_of, mark_step, step_of
 from weft_workflows.machine.unit import load_unit
 from weft_workflows.machine.waits import end_tasks
+from weft_workflows.sandbox.environment import environment_of
 from weft_workflows.sandbox.meter import LimitExceeded
+
+#: Characters of an error's message that leave the machine.
+_LONGEST_MESSAGE = 100_000
 
 
 class Machine:
@@ -119,6 +126,8 @@ class Machine:
             program.context.run(self._run_to_rest)
         except LimitExceeded as limit:
             self._over = True
+            # What was being handled when the limit struck is no part of it, and asking for its text could run the program.
+            limit.__cause__ = limit.__context__ = None
             program.loop.commands.append(self._failure(limit))
         commands, program.loop.commands = program.loop.commands, []
         return to_bytes(_merged(commands))
@@ -149,21 +158,37 @@ class Machine:
         if main.cancelled():
             return self._failure(main.cancelled_error())
         if main.error is None:
-            return Finish(result_json(main.value))
+            return Finish(self._result(main.value))
         if isinstance(main.error, SystemExit) and main.error.code in (None, 0):
             return Finish("null")
         return self._failure(main.error)
 
     def _failure(self, error: BaseException) -> Fail:
-        trace = format_error(error, self._program.unit.origin)
+        trace = format_error(error, environment_of(self._program))
         return Fail(
             type(error).__name__,
-            _message(error),
+            self._message(error),
             line_of(error),
             step_of(error),
             trace,
             cancelled=isinstance(error, CancelledError),
         )
+
+    def _message(self, error: BaseException) -> str:
+        """The error's own text, which may run the program: its size is measured before, and it costs fuel."""
+        if isinstance(error, LimitExceeded):
+            return str(error)
+        try:
+            return str(environment_of(self._program).formatting.plain(error))[:_LONGEST_MESSAGE]
+        except Exception:
+            return "<exception str() failed>"
+
+    def _result(self, value: Any) -> str:
+        try:
+            environment_of(self._program).formatting.weigh(value)
+        except RecursionError:
+            return json.dumps(f"<{type(value).__name__} object that is nested too deeply>")
+        return result_json(value)
 
     # -- views -------------------------------------------------------------------------------------------------------
 
@@ -192,16 +217,37 @@ def _merged(commands: list[Command]) -> list[Command]:
     return merged
 
 
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return "<exception str() failed>"
+#: Elements of a container, and levels of them, that a view of a variable shows.
+_SHOWN_ELEMENTS, _SHOWN_LEVELS = 20, 4
+_SIMPLE = frozenset((bool, float, type(None), datetime.date, datetime.datetime, datetime.timedelta, decimal.Decimal))
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = _view(value, _SHOWN_LEVELS)
     return text if len(text) <= 200 else text[:199] + "…"
+
+
+def _view(value: Any, levels: int) -> str:
+    """About what `repr` gives. A question must not run the program, so its own classes show their name only."""
+    kind = type(value)
+    if kind in (str, bytes):
+        return repr(value[:200])
+    if kind is int:
+        return repr(value) if value.bit_length() < 1000 else "<large int>"
+    if kind in _SIMPLE:
+        return repr(value)
+    if not levels or kind not in (list, tuple, dict):
+        return f"<{kind.__name__}>"
+    if kind is dict:
+        inner = [
+            f"{_view(key, levels - 1)}: {_view(each, levels - 1)}"
+            for key, each in itertools.islice(list(value.items()), _SHOWN_ELEMENTS)
+        ]
+        return "{" + ", ".join(inner) + "}"
+    inner = [_view(each, levels - 1) for each in value[:_SHOWN_ELEMENTS]]
+    if kind is list:
+        return "[" + ", ".join(inner) + "]"
+    return "(" + ", ".join(inner) + ("," if len(value) == 1 else "") + ")"
 
 
 def _json(value: Any) -> bytes:

@@ -23,7 +23,7 @@ from weft_workflows.machine.protocol import Output
 from weft_workflows.machine.tool_errors import ToolError
 from weft_workflows.machine.unit import Unit
 from weft_workflows.machine.values import Coroutine, Immediate, MachineFunction
-from weft_workflows.sandbox.environment import environment_of, load_module, new_globals
+from weft_workflows.sandbox.environment import environment_of, load_module, make_current, new_globals
 from weft_workflows.sandbox.meter import Meter
 from weft_workflows.sandbox.tracing import own_traceback
 
@@ -42,11 +42,12 @@ class Program:
         self.context = contextvars.Context()
         self.meter = Meter(unit.plan.limits)
         self.random = random.Random(seed)
-        self.loop = Loop(self._drive)
+        self.loop = Loop(self._drive, self.meter.charge)
         #: Frames of generators that run inside native code, the innermost last; empty between events.
         self.inline: list[GraphFrame] = []
         self.asyncio = AsyncioModule(self)
         self.namespace = self._make_namespace()
+        self.context.run(make_current, self)
 
     def _make_namespace(self) -> dict[str, Any]:
         namespace = new_globals(self)

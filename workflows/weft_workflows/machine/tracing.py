@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from weft_workflows.machine.native import is_block
+from weft_workflows.sandbox.environment import Environment
 from weft_workflows.sandbox.library.tracebacks import formatted
 from weft_workflows.sandbox.tracing import (
-    Origin,
     TracePoint,
     joined,
     own_traceback,
@@ -54,14 +54,15 @@ def mark_step(error: BaseException, step: str) -> None:
 
 
 def step_of(error: BaseException) -> str:
-    found: str = error.__dict__.get(_STEP, "")
-    return found
+    """The step that the error is the outcome of. A program can put anything into its error's `__dict__`."""
+    found = error.__dict__.get(_STEP, "")
+    return found if type(found) is str else ""
 
 
-def format_error(error: BaseException, origin: Origin) -> str:
+def format_error(error: BaseException, environment: Environment) -> str:
     """A traceback as CPython prints it, of the orchestration's own frames, without the last newline."""
     try:
-        return "".join(formatted(error, origin).format()).removesuffix("\n")
+        return "".join(formatted(error, environment).format()).removesuffix("\n")
     except Exception:
         return type(error).__name__
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from weft_workflows.machine.unit import LoadedFunction
 
 
+#: What binding a call that the machine will run costs, in rounds of a loop.
+_CALL_FUEL = 20
+
+
 class EffectfulCall(RuntimeError):
     """A function that holds steps was called from inside pure code, where a run cannot stop."""
 
@@ -146,6 +150,7 @@ class MachineFunction:
     def _frame(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         from weft_workflows.machine.graph_frame import GraphFrame
 
+        self.program.meter.charge(_CALL_FUEL)
         bound = self.binder(*args, **kwargs)
         return GraphFrame.of_call(self.program, self.loaded, self.binder, bound)
 

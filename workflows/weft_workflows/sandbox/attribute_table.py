@@ -171,7 +171,7 @@ _TABLE: list[tuple[Any, str]] = [
     (types.TracebackType, "tb_lineno"),
     (dataclasses.Field, "name type default default_factory init repr hash compare metadata kw_only"),
     (enum.Enum, "name value _name_ _value_"),
-    (enum.Flag, "name value _name_ _value_"),
+    *((kind, "name value _name_ _value_") for kind in (enum.Flag, enum.IntEnum, enum.StrEnum, enum.IntFlag)),
     (
         random.Random,
         _RANDOM,

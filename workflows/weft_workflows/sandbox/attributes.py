@@ -20,7 +20,9 @@ from weft_workflows.sandbox.attribute_table import (
     NEVER,
     OWN_SPECIALS,
 )
-from weft_workflows.sandbox.classes import Classes, is_special
+from weft_workflows.sandbox.classes import Classes
+from weft_workflows.sandbox.enums import behind_enum
+from weft_workflows.sandbox.names import exact, is_special
 from weft_workflows.sandbox.tracing import own_traceback
 
 #: Called as wrapper(receiver) or, for an attribute of the class, wrapper(None): gives what stands in for the attribute.
@@ -31,13 +33,6 @@ _super_self: Any = super.__dict__["__self__"]
 _super_type: Any = super.__dict__["__thisclass__"]
 _super_self_type: Any = super.__dict__["__self_class__"]
 _TYPE_NAMES = frozenset(("__name__", "__qualname__", "__doc__", "__module__"))
-
-
-def exact(name: Any) -> str:
-    """The text of a name as an exact str, whatever a subclass pretends. Raises TypeError for anything but text."""
-    if not isinstance(name, str):
-        raise TypeError(f"attribute name must be string, not '{type(name).__name__}'")
-    return name if type(name) is str else "".join(str.__iter__(name))
 
 
 class Attributes:
@@ -92,7 +87,7 @@ class Attributes:
         if name == "__traceback__" and issubclass(kind, BaseException):
             return own_traceback(target)
         if isinstance(target, type) and issubclass(kind, type):
-            return self._of_class(target, name)
+            return self._of_class(behind_enum(target), name)
         if kind is super:
             return self._of_super(target, name)
         if self._classes.owns(kind):

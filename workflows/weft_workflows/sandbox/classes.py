@@ -11,20 +11,23 @@ import abc
 import builtins
 import collections.abc
 import enum
+import types
 import typing
 from collections.abc import Callable
 from typing import Any
 
 from weft_workflows.sandbox.attribute_table import ATTRIBUTES, CLASS_BODY_SPECIALS, NEVER
+from weft_workflows.sandbox.enums import check_functional_form
+from weft_workflows.sandbox.facades import real_of
+from weft_workflows.sandbox.names import is_special
 
 _build_class: Callable[..., Any] = builtins.__build_class__
 _MARKERS: tuple[Any, ...] = (object, abc.ABC, typing.Generic, typing.Protocol)
 _METACLASSES = (type, abc.ABCMeta, enum.EnumMeta, type(typing.Protocol), type(typing.NamedTuple("_N", [])))
+#: What stands for a base in the list of bases and is replaced by it: `Generic[T]`, `list[int]`.
+_GENERIC: Any = typing.Generic
+_ALIASES = (types.GenericAlias, type(typing.List[int]), type(_GENERIC[typing.TypeVar("_T")]))  # noqa: UP006
 _FINAL = (bool, range, slice, type(None))
-
-
-def is_special(name: str) -> bool:
-    return name.startswith("__") and name.endswith("__")
 
 
 def special_method(value: Any, name: str) -> Callable[..., Any] | None:
@@ -77,6 +80,7 @@ class Classes:
         keywords.pop("metaclass", None) if keywords.get("metaclass") is abc.ABCMeta else None
         if "metaclass" in keywords:
             raise TypeError("an orchestration cannot use a metaclass")
+        bases = tuple(map(real_of, bases))
         for base in bases:
             self._check_base(base)
         made = self.construct(lambda: _build_class(body, name, *bases, **keywords))
@@ -97,6 +101,8 @@ class Classes:
     def trust(self, cls: Any) -> Any:
         """Takes in a class that the standard library made on the orchestration's behalf: a named tuple, a dataclass with slots."""
         self._own.add(cls)
+        if isinstance(cls, enum.EnumMeta):
+            check_functional_form(cls, self)
         if all(base in self._own or base in _MARKERS for base in cls.__mro__):
             self.open.add(cls)
             self.writable.add(cls)
@@ -104,7 +110,7 @@ class Classes:
 
     def _check_base(self, base: Any) -> None:
         if not isinstance(base, type):
-            if hasattr(type(base), "__mro_entries__") and type(base).__module__ in ("typing", "types"):
+            if type(base) in _ALIASES:
                 return
             if base is typing.NamedTuple or base is typing.TypedDict:
                 return
@@ -168,10 +174,10 @@ _ABILITIES: tuple[Any, ...] = (
     collections.abc.Collection, collections.abc.Container, collections.abc.Hashable, collections.abc.Iterable,
     collections.abc.Iterator, collections.abc.Reversible, collections.abc.Sized,
 )  # fmt: skip
-#: Types of the standard library from which a class may derive.
+#: Types of the standard library from which a class may derive. Not the numbers whose constructors are checked: a subclass's are not.
 BASES: frozenset[type] = frozenset(
     kind
     for kind in ATTRIBUTES
     if kind in (str, bytes, int, float, complex, list, tuple, dict)
-    or kind.__module__ in ("collections", "collections.abc", "datetime", "decimal", "fractions", "enum")
+    or kind.__module__ in ("collections", "collections.abc", "datetime", "enum")
 ) | frozenset((enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag, *_ABILITIES))

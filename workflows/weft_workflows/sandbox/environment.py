@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from weft_workflows.sandbox.allowed import ALLOWED_MODULES
 from weft_workflows.sandbox.arithmetic import Arithmetic
 from weft_workflows.sandbox.attributes import Attributes
 from weft_workflows.sandbox.classes import BASES, Classes
-from weft_workflows.sandbox.facades import Module
+from weft_workflows.sandbox.facades import Module, StandIns
 from weft_workflows.sandbox.library.contexts import CONTEXT_BASES
 from weft_workflows.sandbox.matching import Matcher
 from weft_workflows.sandbox.meter import Meter
@@ -55,7 +56,8 @@ class Environment:
         self.modules: dict[str, Any] = {}
         self.classes = Classes(BASES | CONTEXT_BASES)
         self.classes.open.add(Module)
-        self.type = make_type()
+        self.stand_ins = StandIns()
+        self.type = make_type(self.stand_ins)
         self.attributes = Attributes(self.namespace, self.classes, self.type)
         self.formatting = Formatting(self.meter, self.attributes.get)
         self.arithmetic = Arithmetic(self.meter, self.formatting)
@@ -76,7 +78,7 @@ class Environment:
             self.walking,
             self.services.write,
         )
-        made = maker.make(self.type)
+        made = self.stand_ins.give(maker.make(self.type, self.stand_ins))
         made["__import__"] = self._import
         self.namespace["__weft_integral__"] = maker.integral
         return made
@@ -187,7 +189,7 @@ class Environment:
 
         if type(name) is not str or name not in ALLOWED_MODULES:
             raise ModuleNotFoundError(f"No module named {str(name)!r}", name=str(name))
-        return Module(name, contents(self, name))
+        return Module(name, self.stand_ins.give(contents(self, name)))
 
 
 def _membership(arithmetic: Arithmetic) -> Callable[[Any, Any], bool]:
@@ -221,6 +223,22 @@ def environment_of(services: Services) -> Environment:
     """The environment that `new_globals` made for these services, or a new one."""
     environment = services.meter.environment
     return environment if isinstance(environment, Environment) else Environment(services)
+
+
+#: The environment of the run that is being executed, where code serves several runs and is not told which one asks.
+_CURRENT: ContextVar[Environment] = ContextVar("weft_environment")
+
+
+def make_current(services: Services) -> None:
+    """Makes the environment of these services the current one of the context that this is called in."""
+    _CURRENT.set(environment_of(services))
+
+
+def weigh_now(value: Any) -> None:
+    """Charges the current run for every part of a value that is about to be written out in C, as often as it is shared."""
+    environment = _CURRENT.get(None)
+    if environment is not None:
+        environment.formatting.weigh(value)
 
 
 def load_module(services: Services, name: str) -> Any:

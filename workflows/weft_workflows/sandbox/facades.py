@@ -6,6 +6,7 @@ A facade prints as the type it stands for and answers `isinstance` and `issubcla
 from __future__ import annotations
 
 import itertools
+import typing
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -45,10 +46,10 @@ class _FacadeType(type):
         return cls
 
     def __or__(cls, other: Any) -> Any:
-        return cls._weft_real | other
+        return typing.Union[cls, other]  # noqa: UP007 - `|` of the real types would give them away
 
     def __ror__(cls, other: Any) -> Any:
-        return other | cls._weft_real
+        return typing.Union[other, cls]  # noqa: UP007
 
 
 def facade(
@@ -60,6 +61,53 @@ def facade(
     made = _FacadeType(real.__name__, (), body)
     made._weft_real, made._weft_call, made._weft_kinds = real, staticmethod(call), kinds or (real,)
     return made
+
+
+def real_of(kind: Any) -> Any:
+    """The type that a facade stands for; anything else as it is."""
+    return kind._weft_real if type(kind) is _FacadeType else kind
+
+
+class StandIns:
+    """The facades of one run by the type that they stand for, so that `type(x)` and a module's name give the same one.
+
+    A type of the sandbox or the machine is internal unless a module or the builtins give it by name: an orchestration sees
+    its values, and their type only through a facade that makes nothing. Its constructor takes what no program may choose:
+    meters, frames, the names of attributes.
+    """
+
+    def __init__(self) -> None:
+        self._facades: dict[type, Any] = {}
+        self._given: set[type] = set()
+
+    def stand_for(self, kind: type, facade_of_kind: Any) -> Any:
+        self._facades[kind] = facade_of_kind
+        return facade_of_kind
+
+    def give(self, names: dict[str, Any]) -> dict[str, Any]:
+        """Notes the types that a module gives by name."""
+        self._given.update(value for value in names.values() if isinstance(value, type))
+        return names
+
+    def is_internal(self, kind: type) -> bool:
+        ours = "__weft_names__" in kind.__dict__ or kind.__module__.startswith("weft_")
+        return (
+            ours and kind not in self._given and type(kind) is not _FacadeType and not issubclass(kind, BaseException)
+        )
+
+    def shown(self, kind: type) -> Any:
+        """What an orchestration sees of a type."""
+        found = self._facades.get(kind)
+        if found is None and self.is_internal(kind):
+            found = self.stand_for(kind, facade(kind, _makes_nothing(kind)))
+        return kind if found is None else found
+
+
+def _makes_nothing(kind: type) -> Callable[..., Any]:
+    def refuse(*_args: Any, **_kwargs: Any) -> Any:
+        raise TypeError(f"cannot create '{kind.__name__}' instances")
+
+    return refuse
 
 
 class Module:

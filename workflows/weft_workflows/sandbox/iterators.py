@@ -133,7 +133,7 @@ def iterate_backwards(value: Any) -> Iterator[Any]:
 
 def _mapping(view: Any) -> Any:
     """The dict behind a view. The view's public `mapping` is a read-only proxy, whose `|` with nothing gives no access."""
-    return _unwrap(view.mapping)
+    return unwrap(view.mapping)
 
 
 class _Reveal:
@@ -148,7 +148,8 @@ class _Reveal:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _unwrap(proxy: Any) -> Any:
+def unwrap(proxy: Any) -> Any:
+    """What a mapping proxy holds."""
     reveal = _Reveal()
     _ = proxy == reveal
     return reveal.seen

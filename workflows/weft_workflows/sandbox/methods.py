@@ -11,6 +11,7 @@ from typing import Any
 
 from weft_workflows.sandbox.attributes import Attributes
 from weft_workflows.sandbox.meter import Meter
+from weft_workflows.sandbox.names import plain_text
 from weft_workflows.sandbox.text import Formatting
 from weft_workflows.sandbox.walking import Walking
 
@@ -218,8 +219,11 @@ def _install_clock(attributes: Attributes, now: Callable[[], float]) -> None:
 
 
 def _parse(text: str, form: str, /) -> datetime.datetime:
-    """`strptime` from a frame of ours: CPython imports its implementation through the caller's `__import__`."""
-    return datetime.datetime.strptime(text, form)
+    """`strptime` from a frame of ours: CPython imports its implementation through the caller's `__import__`.
+
+    It keeps what it made of each format for the whole process.
+    """
+    return datetime.datetime.strptime(text, plain_text(form))
 
 
 def _timestamp(moment: datetime.datetime) -> float:

@@ -9,11 +9,12 @@ from typing import Any
 
 from weft_workflows.sandbox.allowed import ALLOWED_BUILTINS
 from weft_workflows.sandbox.arithmetic import Arithmetic
-from weft_workflows.sandbox.attributes import Attributes, exact
+from weft_workflows.sandbox.attributes import Attributes
 from weft_workflows.sandbox.classes import Classes
-from weft_workflows.sandbox.facades import BigRange, facade, wrapped_range
+from weft_workflows.sandbox.facades import BigRange, StandIns, facade, wrapped_range
 from weft_workflows.sandbox.iterators import iterate, iterate_backwards
 from weft_workflows.sandbox.meter import Meter
+from weft_workflows.sandbox.names import exact
 from weft_workflows.sandbox.sets import FrozenOrderedSet, OrderedSet
 from weft_workflows.sandbox.text import Formatting
 from weft_workflows.sandbox.walking import Walking
@@ -48,21 +49,16 @@ class CallIterator:
         return value
 
 
-def make_type() -> Any:
+def make_type(stand_ins: StandIns) -> Any:
     """The run's `type`: tells the type of a value, and makes none."""
 
     def type_of(*args: Any, **kwargs: Any) -> Any:
         if len(args) != 1 or kwargs:
             raise TypeError("type() takes 1 argument in an orchestration; write a class statement instead")
         kind = type(args[0])
-        return stand_in if issubclass(kind, type) else _shown(kind)
+        return stand_in if issubclass(kind, type) else stand_ins.shown(kind)
 
-    def _shown(kind: type) -> Any:
-        return range_facade.get(kind, kind)
-
-    range_facade: dict[type, Any] = {}
     stand_in = facade(type, type_of)
-    stand_in.shown_as = range_facade
     return stand_in
 
 
@@ -88,10 +84,11 @@ class Builtins:
         self._write = write
         self._identities: dict[int, tuple[int, Any]] = {}
 
-    def make(self, type_facade: Any) -> dict[str, Any]:
+    def make(self, type_facade: Any, stand_ins: StandIns) -> dict[str, Any]:
         real = {name: getattr(builtins, name) for name in ALLOWED_BUILTINS}
         range_facade = facade(range, self.range, (range, BigRange))
-        type_facade.shown_as.update({range: range_facade, BigRange: range_facade})
+        stand_ins.stand_for(range, range_facade)
+        stand_ins.stand_for(BigRange, range_facade)
         for name in ("sum", "min", "max", "sorted", "any", "all"):
             real[name] = self._consumer(real[name])
         real |= {

@@ -350,3 +350,8 @@ def view_operator(symbol: str, left: Any, right: Any) -> Any:
 
 def is_view(value: Any) -> bool:
     return isinstance(value, _VIEWS)
+
+
+def is_ordered_set(kind: type) -> bool:
+    """Whether a type is one of the sets here, or derives from one."""
+    return issubclass(kind, _Base)

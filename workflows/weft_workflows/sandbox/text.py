@@ -10,9 +10,11 @@ import _string  # type: ignore[import-not-found]
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from weft_workflows.sandbox.meter import NESTING, Meter
+from weft_workflows.sandbox.parts import Parts, parts_of_type
 
 #: Padding and precision up to this need no check.
 SMALL_WIDTH = 1_000
@@ -22,7 +24,8 @@ _PERCENT = re.compile(
     r"%(?:\((?P<key>[^()]*)\))?[#0\- +]*(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d+)?)?[hlL]?(?P<type>.)?", re.DOTALL
 )
 _PLAIN = frozenset((str, int, float, bool, type(None)))
-_CONTAINERS = (list, tuple, dict, set, frozenset)
+_LONG = (str, bytes, bytearray)
+_WALKED = (list, tuple, dict, set, frozenset)
 
 
 def largest_number(spec: str) -> int:
@@ -36,6 +39,8 @@ class Formatting:
     def __init__(self, meter: Meter, get: Callable[[Any, str], Any]) -> None:
         self._meter = meter
         self._get = get
+        #: What the values of a type show of others, for the types met so far.
+        self._parts: dict[type, Parts | None] = {}
 
     def plain(self, value: Any) -> Any:
         """What an f-string may format without a specification: the value itself, after measuring it."""
@@ -47,25 +52,51 @@ class Formatting:
         return value
 
     def weigh(self, value: Any) -> None:
-        """Charges for every node of nested builtin data as often as `repr` would visit it, and limits its depth."""
-        if not isinstance(value, _CONTAINERS):
+        """Charges for every part of nested data as often as `repr` would visit it, and limits its depth."""
+        parts_of = self._parts_of(type(value))
+        if parts_of is None:
+            if isinstance(value, _LONG) and len(value) > 256:
+                self._meter.check_size(len(value), "a formatted value")
             return
-        stack: list[Iterator[Any]] = [_children(value)]
+        stack: list[Iterator[Any]] = [iter(parts_of(value))]
         path = [id(value)]
+        within = {id(value)}
+        charge = self._meter.charge
         while stack:
-            for child in stack[-1]:
-                self._meter.charge(4)
-                if type(child) is str:
-                    self._meter.charge(len(child) >> 6)
-                elif isinstance(child, _CONTAINERS) and id(child) not in path[-64:]:
+            for part in stack[-1]:
+                kind = type(part)
+                charge(6)
+                if kind in _PLAIN:
+                    if kind is str:
+                        charge(len(part) >> 6)
+                    continue
+                parts_of = self._parts_of(kind)
+                if parts_of is None:
+                    if isinstance(part, _LONG):
+                        charge(len(part) >> 6)
+                    elif kind is Decimal:
+                        charge(part.__sizeof__() >> 6)
+                elif id(part) not in within:
                     if len(stack) >= NESTING:
                         raise RecursionError("maximum recursion depth exceeded while getting the repr of an object")
-                    stack.append(_children(child))
-                    path.append(id(child))
+                    stack.append(iter(parts_of(part)))
+                    path.append(id(part))
+                    within.add(id(part))
                     break
             else:
                 stack.pop()
-                path.pop()
+                within.discard(path.pop())
+
+    def weigh_all(self, values: Any) -> Any:
+        """Weighs the elements of a container that is about to be made into text in C; nothing where all are plain."""
+        if isinstance(values, _WALKED) and not set(map(type, values)) <= _PLAIN:
+            self.weigh(values)
+        return values
+
+    def _parts_of(self, kind: type) -> Parts | None:
+        if kind not in self._parts:
+            self._parts[kind] = parts_of_type(kind)
+        return self._parts[kind]
 
     def check_spec(self, spec: str) -> None:
         number = largest_number(spec)
@@ -202,16 +233,3 @@ class _Numbering:
             return field
         self._next += 1
         return f"{self._next - 1}{field}"
-
-
-def _children(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for key, item in list(dict.items(value)):
-            yield key
-            yield item
-    elif isinstance(value, list):
-        yield from list.__iter__(value)
-    elif isinstance(value, tuple):
-        yield from tuple.__iter__(value)
-    else:
-        yield from value

@@ -19,6 +19,7 @@ from weft_workflows.sandbox.library import (
     typed,
     world,
 )
+from weft_workflows.sandbox.names import plain_text
 
 if TYPE_CHECKING:
     from weft_workflows.sandbox.environment import Environment
@@ -39,7 +40,6 @@ _TAKEN: dict[str, int | None] = {
     "string": None,
     "types": None,
     "urllib.parse": 3,
-    "zoneinfo": None,
     "__future__": None,
 }
 
@@ -71,7 +71,12 @@ _MAKERS: dict[str, Callable[[Environment], dict[str, Any]]] = {
     "traceback": tracebacks.traceback_module,
     "typing": typed.typing_module,
     "uuid": world.uuid_module,
+    "zoneinfo": world.zoneinfo_module,
 }
+
+
+#: Modules that keep what they worked out, by their arguments, for the whole process.
+_SHARING = frozenset(("urllib.parse",))
 
 
 def contents(environment: Environment, name: str) -> dict[str, Any]:
@@ -97,5 +102,15 @@ def _taken(environment: Environment, name: str) -> dict[str, Any]:
             continue
         value = getattr(real, key)
         is_function = callable(value) and not isinstance(value, type)
-        found[key] = environment.walking.metered(value, weight) if weight is not None and is_function else value
+        if weight is not None and is_function:
+            value = environment.walking.metered(_of_exact_text(value) if name in _SHARING else value, weight)
+        found[key] = value
     return found
+
+
+def _of_exact_text(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*map(plain_text, args), **{name: plain_text(value) for name, value in kwargs.items()})
+
+    call.__name__, call.__module__ = function.__name__, function.__module__
+    return call

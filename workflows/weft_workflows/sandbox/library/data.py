@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.sandbox.allowed import ALLOWED_MODULES
-from weft_workflows.sandbox.classes import is_special
+from weft_workflows.sandbox.enums import enum_facade
+from weft_workflows.sandbox.names import is_special
 from weft_workflows.sandbox.sets import FrozenOrderedSet, OrderedSet
 
 if TYPE_CHECKING:
@@ -221,9 +222,7 @@ def dataclasses_module(environment: Environment) -> dict[str, Any]:
     def make(cls: Any, options: dict[str, Any]) -> Any:
         if not environment.classes.owns(cls):
             raise TypeError("dataclass() works on the orchestration's own classes")
-        for name in getattr(cls, "__annotations__", {}):
-            if type(name) is not str or not name.isidentifier() or keyword.iskeyword(name) or is_special(name):
-                raise TypeError(f"Field names must be valid identifiers: {name!r}")
+        _fix_annotations(cls)
         made = environment.classes.construct(lambda: dataclasses.dataclass(cls, **options))
         if made is not cls:
             environment.classes.trust(made)
@@ -249,6 +248,19 @@ def dataclasses_module(environment: Environment) -> dict[str, Any]:
     return found | ours
 
 
+def _fix_annotations(cls: Any) -> None:
+    """Checks the names of fields, which become program text, and keeps what was checked: a mapping could answer twice differently."""
+    if "__annotations__" not in cls.__dict__ and not hasattr(cls, "__annotate__"):
+        return
+    given = cls.__annotations__
+    if type(given) is not dict:
+        raise TypeError("the annotations of a data class must be a plain dict")
+    for name in given:
+        if type(name) is not str or not name.isidentifier() or keyword.iskeyword(name) or is_special(name):
+            raise TypeError(f"Field names must be valid identifiers: {name!r}")
+    cls.__annotations__ = dict(given)
+
+
 def _plain(value: Any, make: Callable[[Any], Any], copying: Copying) -> Any:
     """A dataclass instance and what it holds, as plain containers."""
     kind = type(value)
@@ -265,8 +277,12 @@ def _plain(value: Any, make: Callable[[Any], Any], copying: Copying) -> Any:
     return copying.deepcopy(value)
 
 
-def enum_module(_environment: Environment) -> dict[str, Any]:
-    return {name: getattr(enum, name) for name in ALLOWED_MODULES["enum"]}
+def enum_module(environment: Environment) -> dict[str, Any]:
+    found = {name: getattr(enum, name) for name in ALLOWED_MODULES["enum"]}
+    for name, value in found.items():
+        if isinstance(value, enum.EnumMeta):
+            found[name] = environment.stand_ins.stand_for(value, enum_facade(value, environment.classes))
+    return found
 
 
 def collections_module(environment: Environment) -> dict[str, Any]:

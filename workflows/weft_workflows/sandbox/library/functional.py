@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from weft_workflows.sandbox.attributes import exact
+from weft_workflows.sandbox.names import exact
 
 if TYPE_CHECKING:
     from weft_workflows.sandbox.environment import Environment

@@ -121,4 +121,5 @@ def fractions_module(environment: Environment) -> dict[str, Any]:
         return fractions.Fraction(*args, **kwargs)
 
     names = frozenset(("from_float", "from_decimal"))
-    return {"Fraction": facade(fractions.Fraction, fraction, names=names)}
+    stand_in = facade(fractions.Fraction, fraction, names=names)
+    return {"Fraction": environment.stand_ins.stand_for(fractions.Fraction, stand_in)}

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import re2
 
+from weft_workflows.sandbox.names import plain_text
+
 if TYPE_CHECKING:
     from weft_workflows.sandbox.environment import Environment
     from weft_workflows.sandbox.meter import Meter
@@ -415,7 +417,7 @@ def _compiled(text: str, flags: int, pattern: Any) -> Any:
         return re2.compile(source.encode("latin-1") if is_bytes else source, options)
     except re2.error as error:
         # CPython's own compiler words the mistakes that both engines see; it does not match anything here.
-        re.compile(pattern, flags & ~RegexFlag.U if is_bytes else flags)
+        re.compile(plain_text(pattern), flags & ~RegexFlag.U if is_bytes else flags)
         reason = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error.args[0])
         raise re.error(f"{reason} (patterns run on a linear-time engine)", pattern) from None
 
@@ -474,8 +476,8 @@ def re_module(environment: Environment) -> dict[str, Any]:
     }
     return found | {
         "RegexFlag": RegexFlag,
-        "Match": Match,
-        "Pattern": Pattern,
+        "Match": environment.stand_ins.shown(Match),
+        "Pattern": environment.stand_ins.shown(Pattern),
         "compile": compiled,
         "error": re.error,
         "PatternError": re.error,

@@ -12,24 +12,25 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.sandbox.facades import facade
+from weft_workflows.sandbox.meter import LimitExceeded
 from weft_workflows.sandbox.tracing import Origin, own_traceback, points
 
 if TYPE_CHECKING:
     from weft_workflows.sandbox.environment import Environment
-    from weft_workflows.sandbox.meter import Meter
 
 #: Units of fuel for each exception of a chain, and for each of its places.
 _COST = 40
 
 
-def formatted(
-    error: BaseException, origin: Origin, meter: Meter | None = None, limit: Any = None
-) -> traceback.TracebackException:
-    """The error and all that it is chained to. `meter` is charged, where there is one, before anything is rendered."""
-    for each in _chain(error):
-        trace = own_traceback(each)
-        if meter is not None:
-            meter.charge(_COST * (1 + len(points(trace))))
+def formatted(error: BaseException, environment: Environment, limit: Any = None) -> traceback.TracebackException:
+    """The error and all that it is chained to. Everything is charged and measured before anything is rendered."""
+    origin = environment.origin
+    for each in () if isinstance(error, LimitExceeded) else _chain(error):
+        environment.meter.charge(_COST * (1 + len(points(own_traceback(each)))))
+        environment.formatting.plain(each)
+        if isinstance(each, ImportError) and getattr(each, "name_from", None) is not None:
+            # CPython (3.12) would import the module that the error names, to propose other spellings.
+            each.name_from = None  # type: ignore[attr-defined]
     rendered = traceback.TracebackException(type(error), error, own_traceback(error), lookup_lines=False)
     pairs: list[tuple[Any, BaseException]] = [(rendered, error)]
     while pairs:
@@ -153,7 +154,7 @@ class Tracebacks:
         error = _given(exc, value)
         if error is None:
             return ["NoneType: None\n"]
-        return list(formatted(error, self._environment.origin, self._meter).format_exception_only())
+        return list(formatted(error, self._environment).format_exception_only())
 
     def format_tb(self, tb: Any, limit: Any = None) -> list[str]:
         return self._stack(tb, limit).format()
@@ -190,7 +191,7 @@ class Tracebacks:
         return Rendered(self._rendered(_checked(exc_value), exc_traceback, limit))
 
     def _rendered(self, error: BaseException, trace: Any, limit: Any) -> traceback.TracebackException:
-        rendered = formatted(error, self._environment.origin, self._meter, limit)
+        rendered = formatted(error, self._environment, limit)
         rendered.stack = self._stack(trace, limit)
         return rendered
 

@@ -8,12 +8,14 @@ import random
 import sys
 import time
 import uuid
+import zoneinfo
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.sandbox.allowed import ALLOWED_MODULES
 from weft_workflows.sandbox.facades import facade
 from weft_workflows.sandbox.library.tracebacks import formatted
+from weft_workflows.sandbox.names import plain_text
 from weft_workflows.sandbox.tracing import own_traceback
 
 if TYPE_CHECKING:
@@ -25,6 +27,17 @@ _LEVELS = {"NOTSET": 0, "DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERR
 def datetime_module(_environment: Environment) -> dict[str, Any]:
     """The types themselves; their constructors that read a clock are replaced in the attribute guard."""
     return {name: getattr(datetime, name) for name in ALLOWED_MODULES["datetime"]}
+
+
+def zoneinfo_module(environment: Environment) -> dict[str, Any]:
+    """The module keeps zones by the key that was given first, for the whole process."""
+
+    def zone(key: Any) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(plain_text(key))
+
+    found = {name: getattr(zoneinfo, name) for name in ALLOWED_MODULES["zoneinfo"]}
+    stand_in = environment.stand_ins.stand_for(zoneinfo.ZoneInfo, facade(zoneinfo.ZoneInfo, zone))
+    return found | {"ZoneInfo": stand_in}
 
 
 def time_module(environment: Environment) -> dict[str, Any]:
@@ -40,7 +53,7 @@ def time_module(environment: Environment) -> dict[str, Any]:
         return time.strftime(form, moment() if when is None else when)
 
     def strptime(text: str, form: str = "%a %b %d %H:%M:%S %Y", /) -> time.struct_time:
-        return time.strptime(text, form)
+        return time.strptime(text, plain_text(form))
 
     return {
         **dict.fromkeys(("time", "monotonic", "perf_counter"), now),
@@ -241,7 +254,7 @@ class Logger:
         if error is None:
             return "NoneType: None"
         environment = self._library.environment
-        return "".join(formatted(error, environment.origin, environment.meter).format()).removesuffix("\n")
+        return "".join(formatted(error, environment).format()).removesuffix("\n")
 
     def debug(self, msg: Any, /, *args: Any, **kwargs: Any) -> None:
         self.log(10, msg, *args, **kwargs)
@@ -315,7 +328,7 @@ def logging_module(environment: Environment) -> dict[str, Any]:
         **functions,
         "getLogger": library.getLogger,
         "basicConfig": library.configure,
-        "Logger": Logger,
+        "Logger": environment.stand_ins.shown(Logger),
         "StreamHandler": Handler,
         "Formatter": Handler,
         "getLevelName": level_name,
