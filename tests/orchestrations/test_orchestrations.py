@@ -18,7 +18,6 @@ ORCHESTRATIONS = load_cases(HERE)
 DIFFERENT = HERE / "different.txt"
 
 
-@pytest.mark.xfail(strict=True, reason="fewer are written to this day")
 def test_there_are_fifty() -> None:
     assert len(ORCHESTRATIONS) == len({case.file for case in ORCHESTRATIONS}) == 50
 
