@@ -18,8 +18,8 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    #: Fuel (loop iterations and calls, roughly) that pure code may use between two steps.
-    fuel: int = Field(default=5_000_000, gt=0)
+    #: Fuel (loop iterations and calls, roughly) that pure code may use between two steps: some minutes.
+    fuel: int = Field(default=1_000_000_000, gt=0)
     #: Bytes that one value made by pure code may take, and characters of a string.
     value_bytes: int = Field(default=256 * 1024 * 1024, gt=0)
     #: Depth of calls of the orchestration's functions.

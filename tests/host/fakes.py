@@ -15,6 +15,10 @@ NAME = "tests.host.fakes:FakeMachine"
 _LIVING: weakref.WeakSet[FakeMachine] = weakref.WeakSet()
 
 
+class OverBudget(Exception):
+    """The event takes more than its budget."""
+
+
 class FakeMachine:
     """State is the list of its events; commands are that list's length and what the event came to.
 
@@ -27,18 +31,20 @@ class FakeMachine:
         _LIVING.add(self)
 
     @classmethod
-    def start(cls, start: bytes, trace: Callable[[int], None]) -> tuple[FakeMachine, bytes]:
+    def start(cls, start: bytes, trace: Callable[[int], None], budget: int | None = None) -> tuple[FakeMachine, bytes]:
         machine = cls([], trace)
-        return machine, machine.deliver(start)
+        return machine, machine.deliver(start, budget)
 
     @classmethod
     def restore(cls, snapshot: bytes, trace: Callable[[int], None]) -> FakeMachine:
         return cls(json.loads(snapshot), trace)
 
-    def deliver(self, event: bytes) -> bytes:
+    def deliver(self, event: bytes, budget: int | None = None) -> bytes:
         text = event.decode()
         line, verb, argument = text.split(":", 2)
         self._trace(int(line))
+        if verb == "spend" and budget is not None and int(argument) > budget:
+            raise OverBudget
         result = _VERBS[verb](argument)
         self.texts.append(text)
         return json.dumps([len(self.texts), result]).encode()
@@ -95,6 +101,7 @@ _VERBS: dict[str, Callable[[str], Any]] = {
     "segfault": _hash_nested,
     "recurse": _recurse,
     "spin": _spin,
+    "spend": lambda amount: int(amount),
     "sleep": lambda seconds: time.sleep(float(seconds)),
     "allocate": _allocate,
     "attempt": _attempt,

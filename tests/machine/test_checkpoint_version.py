@@ -43,7 +43,7 @@ def test_every_attribute_of_a_run_is_known() -> None:
     assert sorted(vars(program)) == sorted([*made_anew, "loop", "namespace", "random", "seed"])
     state = ["now", "ready", "steps", "task_count", "tasks", "timer_count", "timers"]
     assert sorted(vars(program.loop)) == sorted([*state, "charge", "commands", "current", "drive"])
-    assert sorted(vars(program.meter)) == ["_namespace", "_printed", "environment", "limits", "tripped"]
+    assert sorted(vars(program.meter)) == ["_budget", "_namespace", "_printed", "environment", "limits", "tripped"]
 
 
 def test_every_class_of_the_machine_has_a_kind() -> None:

@@ -22,7 +22,7 @@ class Services:
     """A machine's services with a fixed clock and a seeded generator."""
 
     def __init__(self, **limits: int) -> None:
-        self.meter = Meter(Limits(**limits))
+        self.meter = Meter(Limits(**{"fuel": 5_000_000} | limits))
         self.random = random.Random(1)
         self.output: list[str] = []
 

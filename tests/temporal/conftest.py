@@ -18,6 +18,7 @@ from weft_compiler.compile import compile_source
 from weft_compiler.plan import Plan
 from weft_worker.embedded import ServerInfo
 from weft_workflows import evaluators
+from weft_workflows.advance import advancing
 from weft_workflows.host.pool import HostLimits, HostPool
 from weft_workflows.messages import RunOptions, RunResult
 from weft_workflows.run_workflow import RunWorkflow
@@ -52,7 +53,7 @@ async def worker_on(client: Client, pool: HostPool, queue: str, **options: Any) 
         client,
         task_queue=queue,
         workflows=[RunWorkflow],
-        activities=[activity_for(tool) for tool in TOOLS.values()],
+        activities=[*(activity_for(tool) for tool in TOOLS.values()), advancing(pool)],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         **options,

@@ -39,11 +39,13 @@ class ScriptedMachine:
         self._first = p.to_bytes(next(self._script))
 
     @classmethod
-    def start(cls, start: bytes, trace: Callable[[int], None]) -> tuple[ScriptedMachine, bytes]:
+    def start(
+        cls, start: bytes, trace: Callable[[int], None], budget: int | None = None
+    ) -> tuple[ScriptedMachine, bytes]:
         machine = cls(start, trace)
         return machine, machine._first
 
-    def deliver(self, event: bytes) -> bytes:
+    def deliver(self, event: bytes, budget: int | None = None) -> bytes:
         self._events.append(event)
         (message,) = p.from_bytes(event)
         self._trace(2)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
-from weft_workflows.host.pool import HostBusy, HostLimits, HostPool
+from weft_workflows.host.pool import HostBusy, HostPool
 from weft_workflows.messages import RunResult
 
 from tests.temporal.conftest import MACHINE, StartRun, eventually, worker_on
@@ -48,31 +47,6 @@ async def test_a_parked_machine_can_be_cancelled(start_run: StartRun) -> None:
     with pytest.raises(WorkflowFailureError) as caught:
         await handle.result()
     assert isinstance(caught.value.cause, CancelledError)
-
-
-@pytest.fixture
-async def strict_pool() -> AsyncIterator[HostPool]:
-    pool = HostPool(size=1, limits=HostLimits(cpu_seconds=0.9), machine=MACHINE)
-    yield pool
-    pool.close()
-
-
-async def test_a_retry_goes_on_where_the_cause_is_gone(
-    client: Client, queue: str, strict_pool: HostPool, start_run: StartRun
-) -> None:
-    """The event is met again by a host with more time; what came before is not run again."""
-    handle = await start_run("computes", seconds=1.0)
-    async with worker_on(client, strict_pool, queue):
-        row = await eventually(lambda: parked(handle))
-        assert (row.line, row.reason) == (2, "evaluator-died")
-        assert "over 0.9 s of CPU" in row.message
-    patient_pool = HostPool(size=1, limits=HostLimits(cpu_seconds=1.8), machine=MACHINE)
-    try:
-        async with worker_on(client, patient_pool, queue):
-            await decide(handle, step="@machine", action="retry")
-            assert (await handle.result()).result == "computed"
-    finally:
-        patient_pool.close()
 
 
 async def test_machines_are_forgotten_and_rebuilt(client: Client, queue: str, start_run: StartRun) -> None:

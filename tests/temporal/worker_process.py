@@ -1,4 +1,4 @@
-"""A worker in a process of its own, to be killed: `python -m tests.temporal.worker_process ADDRESS QUEUE`."""
+"""A worker in a process of its own, to be killed: `python -m tests.temporal.worker_process ADDRESS QUEUE [MACHINE]`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from weft_workflows.host.pool import HostPool
 from tests.temporal.conftest import MACHINE, connect, worker_on
 
 
-async def main(address: str, queue: str) -> None:
-    async with worker_on(await connect(address), HostPool(size=1, machine=MACHINE), queue):
+async def main(address: str, queue: str, machine: str = MACHINE) -> None:
+    async with worker_on(await connect(address), HostPool(size=1, machine=machine), queue):
         print("ready", flush=True)
         await asyncio.Event().wait()
 

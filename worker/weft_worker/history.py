@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from temporalio.api.enums.v1 import EventType
-from weft_workflows.messages import MEMO_END, RunInput, RunResult, StepRow, StepState
+from weft_workflows.messages import ADVANCE, MEMO_END, RunInput, RunResult, StepRow, StepState
 
 from weft_worker.outcome import OutcomeError, Status
 
@@ -117,8 +117,9 @@ class RunHistory:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
                 return await self._schedule(event)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
-                step = self._scheduled[event.activity_task_started_event_attributes.scheduled_event_id]
-                step.state = "running"
+                scheduled = event.activity_task_started_event_attributes.scheduled_event_id
+                if scheduled in self._scheduled:
+                    self._scheduled[scheduled].state = "running"
             case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
                 completed = event.activity_task_completed_event_attributes
                 return self._close(completed.scheduled_event_id, event, "completed")
@@ -152,8 +153,10 @@ class RunHistory:
         self.input = values[0]
         self._redacted = redacted_arguments(self.input.plan) if self.input else {}
 
-    async def _schedule(self, event: HistoryEvent) -> Step:
+    async def _schedule(self, event: HistoryEvent) -> Step | None:
         task = event.activity_task_scheduled_event_attributes
+        if task.activity_type.name == ADVANCE:
+            return None
         summary = await self._summary(event)
         found = _SUMMARY_LINE.match(summary)
         step_id, tool = step_id_of(task.activity_id), task.activity_type.name
@@ -169,8 +172,12 @@ class RunHistory:
         self.steps[step_id] = self._scheduled[event.event_id] = step
         return step
 
-    def _close(self, scheduled: int, event: HistoryEvent, state: StepState, failure: Failure | None = None) -> Step:
-        step = self._scheduled.pop(scheduled)
+    def _close(
+        self, scheduled: int, event: HistoryEvent, state: StepState, failure: Failure | None = None
+    ) -> Step | None:
+        step = self._scheduled.pop(scheduled, None)
+        if step is None:
+            return None  # no step, but long pure code
         step.state, step.ended = state, _seconds(event)
         step.error = words_of(failure) if failure is not None else None
         return step

@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 from weft_activities.catalog import Catalog
 from weft_activities.invoke import activity_for
 from weft_workflows import evaluators
+from weft_workflows.advance import advancing
 from weft_workflows.run_workflow import RunWorkflow
 
 from weft_worker.hosts import open_hosts
@@ -60,7 +61,7 @@ class Workers:
             self._evaluating = hosts
             evaluators.install(hosts, evaluators.signals_through(client))
             workflows.append(RunWorkflow)
-            queues.setdefault(task_queue, [])
+            queues.setdefault(task_queue, []).append(advancing(hosts))
         self._workers = [
             self._make(queue, workflows if queue == task_queue else [], activities)
             for queue, activities in sorted(queues.items())

@@ -12,6 +12,10 @@ event, so that the workflow parks instead of delivering it, in this attempt and 
 that leaves no time for a second try is signalled too, as one that is not fatal, and so is what other runs of the same
 host do to this one (its host restarted or busy): a signal makes the repeated task a new one for the server, while the
 SDK lets a task that fails a second time in a row run into its timeout of ten seconds.
+
+Long pure code goes elsewhere: an event that takes more than an activation's budget, or that has killed a host by which
+other runs are served, raises `TooLong`. The workflow then has it carried out by an activity, in a host of its own
+(`advance.py`), and gives what comes back to `resume`.
 """
 
 from __future__ import annotations
@@ -28,7 +32,8 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 from temporalio.worker import Worker
 
-from weft_workflows.host.errors import EvaluatorDied, HostBusy, HostRestarted, MachineFailed
+from weft_workflows.host.errors import EvaluatorDied, HostBusy, HostRestarted, MachineFailed, OverBudget
+from weft_workflows.host.handle import Recipe
 from weft_workflows.machine import protocol as p
 
 #: The signal by which a worker tells a run that its evaluator died.
@@ -49,6 +54,17 @@ class Death(BaseModel):
     line: int
     reason: str
     fatal: bool
+    #: Whether it was this run that was being executed, and no neighbour.
+    own: bool = True
+
+
+class TooLong(Exception):
+    """An event takes more than one activation. `recipe` builds the machine as of before it, None before its start."""
+
+    def __init__(self, recipe: Recipe | None, line: int) -> None:
+        super().__init__(recipe, line)
+        self.recipe = recipe
+        self.line = line
 
 
 class Handle(Protocol):
@@ -57,6 +73,9 @@ class Handle(Protocol):
     def deliver(self, event: bytes) -> bytes: ...
 
     def snapshot(self) -> bytes: ...
+
+    @property
+    def recipe(self) -> Recipe: ...
 
     def close(self) -> None: ...
 
@@ -142,11 +161,15 @@ class Evaluator:
         #: How often a person has asked to try an event again.
         self._tries: dict[str, int] = {}
         self._deaths: dict[str, Death] = {}
+        #: Events under which a host has died, with their lines: not to be delivered among other runs again.
+        self._dangerous: dict[str, int] = {}
 
     def learn(self, death: Death) -> None:
-        """Takes the signal's word that an event is fatal."""
+        """Takes the signal's word that an event kills hosts."""
         if death.fatal:
             self._deaths[death.event] = death
+        elif death.own:
+            self._dangerous[death.event] = death.line
 
     def fatal(self, message: p.Start | p.Event) -> Death | None:
         """The death that this event is known to cause and that nobody has asked to risk again."""
@@ -161,17 +184,25 @@ class Evaluator:
         self._hosts.pool.forgive(self._run_id)
 
     def deliver(self, message: p.Start | p.Event, *, replaying: bool) -> list[p.Command]:
-        """The commands that answer one message. Raises what fails the workflow task, so that it is tried again."""
+        """The commands that answer one message. Raises TooLong where they take more than one activation, else what
+        fails the workflow task, so that it is tried again.
+        """
+        line = self._dangerous.get(event_key(message))
+        if line is not None:
+            raise TooLong(self._recipe(), line)
         began = time.monotonic()
         try:
             commands = self._pass(p.to_bytes([message]))
+        except OverBudget as over:
+            raise TooLong(self._recipe(), over.line) from None
         except HostRestarted as restart:
             if not replaying:
-                self._report(self._death(message, restart.line, restart.reason, fatal=False), began)
+                death = self._death(message, restart.line, restart.reason, fatal=False, own=restart.charged)
+                self._report(death, began)
             raise
         except HostBusy as busy:
             if not replaying:
-                self._report(self._death(message, 0, str(busy), fatal=False), began)
+                self._report(self._death(message, 0, str(busy), fatal=False, own=False), began)
             raise
         except EvaluatorDied as died:
             # A replay reports nothing: its history already says how the event went.
@@ -179,6 +210,11 @@ class Evaluator:
                 self._report(self._death(message, died.line, died.reason, fatal=True), began)
             raise
         return p.from_bytes(commands)
+
+    def resume(self, snapshot: bytes) -> None:
+        """Goes on with the machine of that snapshot, which an event that took too long has led to."""
+        self.close()
+        self._handle = self._hosts.pool.restore(self._run_id, snapshot)
 
     def try_out(self, event: p.Event) -> list[p.Command]:
         """The commands by which a copy of the machine would answer; empty where no copy can be made or it dies."""
@@ -189,7 +225,7 @@ class Evaluator:
             return []
         try:
             return p.from_bytes(copy.deliver(p.to_bytes([event])))
-        except EvaluatorDied:
+        except (EvaluatorDied, OverBudget):
             return []
         finally:
             copy.close()
@@ -206,9 +242,12 @@ class Evaluator:
         self._handle, commands = self._hosts.pool.start(self._run_id, message)
         return commands
 
-    def _death(self, message: p.Start | p.Event, line: int, reason: str, fatal: bool) -> Death:
+    def _recipe(self) -> Recipe | None:
+        return None if self._handle is None else self._handle.recipe
+
+    def _death(self, message: p.Start | p.Event, line: int, reason: str, *, fatal: bool, own: bool = True) -> Death:
         key = event_key(message)
-        return Death(event=key, tries=self._tries.get(key, 0), line=line, reason=reason, fatal=fatal)
+        return Death(event=key, tries=self._tries.get(key, 0), line=line, reason=reason, fatal=fatal, own=own)
 
     def _report(self, death: Death, began: float) -> None:
         """Signals the run."""

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal, Protocol, TypeVar
 from uuid import UUID
@@ -30,6 +30,8 @@ from weft_workflows.messages import RunError, RunStatus
 
 #: How often a machine's host may have to be replaced under one event.
 _HOST_TRIES = 5
+#: More fuel than any run has.
+_NO_BUDGET = 10**18
 _Reply = TypeVar("_Reply")
 
 #: Where virtual time begins unless told otherwise: 2026-01-01T00:00:00Z.
@@ -403,9 +405,17 @@ def _own_machine(start: bytes) -> tuple[MachineLike, bytes]:
 
 
 def _host_machine(run_id: str) -> tuple[StartMachine, Callable[[], None]]:
-    from weft_workflows.host.pool import HostPool
+    from weft_workflows.host.pool import HostLimits, HostPool
 
-    pool = HostPool(size=1)
+    limits = HostLimits()
+    # The host has no other runs, so that long pure code need not go elsewhere.
+    alone = replace(
+        limits,
+        activation_fuel=_NO_BUDGET,
+        cpu_seconds=limits.long_cpu_seconds,
+        wall_seconds=limits.long_wall_seconds,
+    )
+    pool = HostPool(size=1, limits=alone)
     return (lambda start: pool.start(run_id, start)), pool.close
 
 

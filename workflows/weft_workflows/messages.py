@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 #: The registered name of the run's workflow type.
 RUN_WORKFLOW = "WeftRun"
+#: The type of the activity that carries out long pure code. No tool can have this name.
+ADVANCE = "weft.advance"
 #: Where the memo holds the `RunResult` of a cancelled run, since a cancellation can carry nothing.
 MEMO_END = "end"
 #: The task queue where workers of both roles listen unless told otherwise.
@@ -103,6 +105,8 @@ class RunView(_Message):
     steps_running: int
     parked: tuple[ParkedStep, ...] = ()
     lines: tuple[int, ...] = ()
+    #: The line of pure code that takes long (0: unknown) and runs in a process of its own; None while there is none.
+    computing: int | None = None
 
 
 class Decision(_Message):

@@ -15,9 +15,13 @@ from weft_workflows.step_activities import Step, Steps, shown_arguments
 _MAX_ROWS = 20
 
 
-def view(run_id: str, plan_id: str, steps: Steps, timers: dict[str, int], parking: Parking) -> RunView:
-    """The answer to `status`. `timers` gives the line of each timer that is set."""
+def view(
+    run_id: str, plan_id: str, steps: Steps, timers: dict[str, int], parking: Parking, computing: int | None
+) -> RunView:
+    """The answer to `status`. `timers` gives the line of each timer that is set; `computing` that of long pure code."""
     lines = {step.call.line for step in steps.in_flight} | set(timers.values())
+    if computing is not None:
+        lines.add(computing)
     return RunView(
         run_id=run_id,
         plan_id=plan_id,
@@ -27,6 +31,7 @@ def view(run_id: str, plan_id: str, steps: Steps, timers: dict[str, int], parkin
         steps_running=len(steps.in_flight),
         parked=parking.rows(),
         lines=tuple(sorted(lines)),
+        computing=computing,
     )
 
 
@@ -44,9 +49,11 @@ def row(step: Step) -> StepRow:
     )
 
 
-def markdown(steps: Steps, timers: dict[str, int], parking: Parking) -> str:
+def markdown(steps: Steps, timers: dict[str, int], parking: Parking, computing: int | None) -> str:
     """The current details: progress, where the strands stand, what is parked and how to go on."""
     lines = [f"**{steps.completed}** steps done, **{len(steps.in_flight)}** running, **{steps.waiting}** waiting"]
+    if computing is not None:
+        lines += ["", f"**Computing** at line {computing}: long pure code, in a process of its own"]
     for parked in parking.rows()[:_MAX_ROWS]:
         lines += ["", f"**Parked** at line {parked.line}: `{parked.step}`: {parked.message}", ""]
         lines += [f"- `{command}`" for command in parking.commands(parked)]

@@ -19,7 +19,8 @@ from weft_compiler.plan import running_python
 from weft_compiler.tool_spec import ToolSpec
 
 from weft_workflows import run_details
-from weft_workflows.evaluators import EVALUATOR_DIED, Death, Evaluator
+from weft_workflows.advance import Killed, advance
+from weft_workflows.evaluators import EVALUATOR_DIED, Death, Evaluator, TooLong
 from weft_workflows.failures import Failure
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import RUN_WORKFLOW, Decision, RunInput, RunResult, RunView, StepRow
@@ -46,6 +47,8 @@ class RunWorkflow:
         self._happened: deque[p.Start | p.Event | tuple[Step, Outcome]] = deque()
         #: The event that would kill the evaluator, while the machine is parked.
         self._held: tuple[p.Start | p.Event, Death] | None = None
+        #: The line of long pure code that is being carried out elsewhere (0: unknown), None while there is none.
+        self._computing: int | None = None
         self._cancelled = False
         self._stdout: list[str] = []
         self._end: p.Finish | p.Fail | None = None
@@ -59,7 +62,7 @@ class RunWorkflow:
         try:
             while self._end is None:
                 if self._may_go_on():
-                    self._deliver_next()
+                    await self._deliver_next()
                 else:
                     await self._wait()
         finally:
@@ -71,36 +74,70 @@ class RunWorkflow:
 
     async def _wait(self) -> None:
         """Waits for the next thing to happen; a cancellation of the run is one."""
-        workflow.set_current_details(run_details.markdown(self._steps, self._timer_lines, self._parking))
+        self._show()
         if not (self._steps.in_flight or self._timers or self._parking):
             self._end = p.Fail("Deadlock", "the program waits for something that can no longer happen", 0)
             return
         try:
             await workflow.wait_condition(self._may_go_on)
         except asyncio.CancelledError:
-            if self._cancelled or workflow.cancellation_reason() is None:
-                raise  # not a request: the workflow is leaving this process
-            self._cancelled = True
-            if self._held is None:
-                self._happened.append(p.CancelRun(workflow.time()))
-            else:
-                # The program cannot be told, so that nothing of it can clean up.
-                self._end = p.Fail("CancelledError", "", self._held[1].line, cancelled=True)
+            self._take_cancellation()
 
-    def _deliver_next(self) -> None:
+    def _take_cancellation(self) -> None:
+        """Notes that a person cancels the run. Raises again where the cancellation is none of a person's."""
+        if self._cancelled or workflow.cancellation_reason() is None:
+            raise  # the workflow is leaving this process
+        self._cancelled = True
+        if self._held is None:
+            self._happened.append(p.CancelRun(workflow.time()))
+        else:
+            # The program cannot be told, so that nothing of it can clean up.
+            self._end = p.Fail("CancelledError", "", self._held[1].line, cancelled=True)
+
+    def _show(self) -> None:
+        details = run_details.markdown(self._steps, self._timer_lines, self._parking, self._computing)
+        workflow.set_current_details(details)
+
+    async def _deliver_next(self) -> None:
         item = self._happened.popleft()
         event = self._event_of(*item) if isinstance(item, tuple) else item
         if event is None or (isinstance(event, p.TimerFired) and event.timer not in self._timers):
             return  # parked, or cancelled by the program after it happened
         if (death := self._evaluator.fatal(event)) is not None:
-            self._held = event, death
-            self._parking.park_machine(death.line, death.reason)
+            self._park(event, death)
             return
         if isinstance(event, p.TimerFired):
             self._forget_timer(event.timer)
-        replaying = workflow.unsafe.is_replaying_history_events()
-        for command in self._evaluator.deliver(event, replaying=replaying):
+        try:
+            commands = self._evaluator.deliver(event, replaying=workflow.unsafe.is_replaying_history_events())
+        except TooLong as too_long:
+            commands = await self._advance(event, too_long)
+        for command in commands:
             self._perform(command)
+
+    async def _advance(self, event: p.Start | p.Event, too_long: TooLong) -> list[p.Command]:
+        """Has an event carried out elsewhere; what happens meanwhile waits its turn, a cancellation too."""
+        self._computing = too_long.line
+        self._show()
+        advancing = asyncio.create_task(advance(event, too_long))
+        while not advancing.done():
+            try:
+                await workflow.wait([advancing])
+            except asyncio.CancelledError:
+                self._take_cancellation()
+        self._computing = None
+        try:
+            advanced = advancing.result()
+        except Killed as killed:
+            self._park(event, killed.death)
+            return []
+        if advanced.snapshot:
+            self._evaluator.resume(advanced.snapshot)
+        return advanced.commands
+
+    def _park(self, event: p.Start | p.Event, death: Death) -> None:
+        self._held = event, death
+        self._parking.park_machine(death.line, death.reason)
 
     def _event_of(self, step: Step, outcome: Outcome) -> p.Event | None:
         """What the machine is told of a step's end: nothing where it was cancelled meanwhile, or parks."""
@@ -191,7 +228,9 @@ class RunWorkflow:
     @workflow.query
     def status(self) -> RunView:
         run_id = workflow.info().workflow_id
-        return run_details.view(run_id, self._input.plan_id, self._steps, self._timer_lines, self._parking)
+        return run_details.view(
+            run_id, self._input.plan_id, self._steps, self._timer_lines, self._parking, self._computing
+        )
 
     @workflow.query
     def steps(self) -> list[StepRow]:

@@ -19,7 +19,7 @@ from weft_workflows.host.contract import Machine, load_machine
 from weft_workflows.host.errors import MachineFailed
 from weft_workflows.host.limits import HostLimits
 from weft_workflows.host.warm import warm
-from weft_workflows.host.wire import OUT_OF_MEMORY, Channel, MessageTooLong, Op, Page
+from weft_workflows.host.wire import LONG, OUT_OF_MEMORY, Channel, MessageTooLong, Op, Page
 
 
 def main(channel_fd: int, page_fd: int) -> NoReturn:
@@ -60,7 +60,8 @@ class _Server:
                 op, machine, body = self._channel.receive()
             except (EOFError, OSError):
                 return
-            arm_cpu_timer(self._limits.cpu_seconds)
+            limits = self._limits
+            arm_cpu_timer(limits.long_cpu_seconds if op & LONG else limits.cpu_seconds)
             if op == Op.FORGET:
                 self._machines.pop(machine, None)
             else:
@@ -78,17 +79,19 @@ class _Server:
             # Whatever else is attempted now may fail too; the page keeps the machine and its line.
             os._exit(OUT_OF_MEMORY)
         except BaseException as error:  # noqa: BLE001 - a fault in the machine must not end its neighbours
-            if op not in (Op.SNAPSHOT, Op.INSPECT):
+            if op & ~LONG not in (Op.SNAPSHOT, Op.INSPECT):
                 self._machines.pop(machine, None)
             status, reply = Op.RAISED, MachineFailed.of(error, self._page.line).to_bytes()
         self._page.end()
         return status, machine, reply
 
     def _carry_out(self, op: int, machine: int, body: bytes) -> bytes:
+        budget = None if op & LONG else self._limits.activation_fuel
+        op &= ~LONG
         if op == Op.DELIVER:
-            return self._machines[machine].deliver(body)
+            return self._machines[machine].deliver(body, budget)
         if op == Op.START:
-            self._machines[machine], commands = self._machine_class.start(body, self._page.trace)
+            self._machines[machine], commands = self._machine_class.start(body, self._page.trace, budget)
             return commands
         if op == Op.RESTORE:
             self._machines[machine] = self._machine_class.restore(body, self._page.trace)

@@ -43,6 +43,7 @@ def confine(limits: HostLimits) -> tuple[str, ...]:
     gc.collect()
     # What is loaded now lives as long as the process: the collector need not look at it again.
     gc.freeze()
+    os.nice(limits.niceness)
     held = [name for name, value in _resource_limits(limits) if _limit(name, value)]
     if sys.platform == "linux":
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)

@@ -9,6 +9,9 @@ from typing import Final, Protocol
 #: The class that hosts execute unless told otherwise.
 DEFAULT_MACHINE: Final = "weft_workflows.machine.machine:Machine"
 
+#: Name of the exception by which a machine says that a call takes more than its budget.
+OVER_BUDGET: Final = "OverBudget"
+
 #: Called with the source line before each node is executed.
 Trace = Callable[[int], None]
 
@@ -17,15 +20,19 @@ class Machine(Protocol):
     """Bytes in, bytes out; see `weft_workflows.machine.protocol` for what they hold."""
 
     @classmethod
-    def start(cls, start: bytes, trace: Trace) -> tuple[Machine, bytes]:
-        """A new machine and its first commands."""
+    def start(cls, start: bytes, trace: Trace, budget: int | None = None) -> tuple[Machine, bytes]:
+        """A new machine and its first commands. `budget` as for `deliver`."""
         ...
 
     @classmethod
     def restore(cls, snapshot: bytes, trace: Trace) -> Machine: ...
 
-    def deliver(self, event: bytes) -> bytes:
-        """Exactly one event in, commands out."""
+    def deliver(self, event: bytes, budget: int | None = None) -> bytes:
+        """Exactly one event in, commands out.
+
+        `budget` is how much the machine may compute, in units of its own; None sets no bound beyond the run's. Where
+        it does not suffice an exception of the name `OVER_BUDGET` is raised.
+        """
         ...
 
     def snapshot(self) -> bytes: ...

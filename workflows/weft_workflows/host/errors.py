@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import traceback
 
+from weft_workflows.host.contract import OVER_BUDGET
+
 
 class HostUnavailable(Exception):
     """The call was not carried out and nothing is lost: make the same call again."""
@@ -86,7 +88,16 @@ class MachineFailed(Exception):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> MachineFailed:
-        return cls(*json.loads(data))
+        fields = json.loads(data)
+        return (OverBudget if fields[0] == OVER_BUDGET else MachineFailed)(*fields)
 
     def __str__(self) -> str:
         return f"{self.type}: {self.message}" + (f" (line {self.line})" if self.line else "")
+
+
+class OverBudget(MachineFailed):
+    """The call takes more pure code than one activation may run (`HostLimits.activation_fuel`).
+
+    Nothing is lost: the machine is rebuilt as of before it, and `HostPool.take_out` carries the call out in a host of
+    its own.
+    """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from weft_workflows.host.charges import Place
@@ -26,6 +27,15 @@ SNAPSHOT_AFTER: Final = 256
 _PATIENCE: Final = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a machine is built of: how it begins, and the events since."""
+
+    op: Op
+    body: bytes
+    events: tuple[bytes, ...] = ()
+
+
 class Handle:
     """One machine. Thread-safe, though a run has no use for two threads. Made by `HostPool`.
 
@@ -33,14 +43,18 @@ class Handle:
     MachineFailed, PoolClosed, and ValueError after `close`.
     """
 
-    def __init__(self, pool: HostPool, slot: Slot, key: str, machine: int, base: tuple[Op, bytes]) -> None:
+    def __init__(
+        self, pool: HostPool, slot: Slot, key: str, machine: int, recipe: Recipe, *, long: bool = False
+    ) -> None:
         self.key = key
         # The pool lives at least as long as its handles.
         self._pool = pool
         self._slot = slot
         self._machine = machine
-        self._base = base
-        self._log: list[bytes] = []
+        self._base = recipe.op, recipe.body
+        self._log = list(recipe.events)
+        #: Whether calls have the limits of those that have a host for themselves.
+        self._long = long
         self._log_seconds = 0.0
         self._snapshot_after = SNAPSHOT_AFTER
         #: Events since the handle was made; tells places apart.
@@ -70,6 +84,26 @@ class Handle:
     def inspect(self, what: str) -> bytes:
         with self._lock:
             return self._ask(Op.INSPECT, what.encode())
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the machine is built of, as of the last event whose commands the caller has seen."""
+        return Recipe(*self._base, tuple(self._log))
+
+    @property
+    def line(self) -> int:
+        """The line that the host is executing."""
+        return self._slot.line
+
+    def settle(self) -> bytes:
+        """Ends a time of long calls: from now on the machine is built of its snapshot, which is returned."""
+        snapshot = self.snapshot()
+        with self._lock:
+            self._base = (Op.RESTORE, snapshot)
+            self._log.clear()
+            self._log_seconds = 0.0
+            self._long = False
+        return snapshot
 
     def forgive(self) -> None:
         """Lets the event that has killed two hosts be tried again, twice."""
@@ -115,17 +149,17 @@ class Handle:
         """The machine as it was, in another process. Commands were carried out long ago and are dropped."""
         self._living_in = None
         op, body = self._base
-        process.request(op, self._machine, body)
+        process.request(op, self._machine, body, long=self._long)
         for event in self._log:
-            process.request(Op.DELIVER, self._machine, event)
+            process.request(Op.DELIVER, self._machine, event, long=self._long)
         self._living_in = process
 
     def _exchange(self, process: HostProcess, op: Op, body: bytes) -> bytes:
         if op in (Op.SNAPSHOT, Op.INSPECT):
-            return process.request(op, self._machine, body)
+            return process.request(op, self._machine, body, long=self._long)
         self._living_in = None
         began = time.monotonic()
-        reply = process.request(op, self._machine, body)
+        reply = process.request(op, self._machine, body, long=self._long)
         if op == Op.DELIVER:
             self._log.append(body)
             self._log_seconds += time.monotonic() - began
@@ -134,8 +168,8 @@ class Handle:
         return reply
 
     def _give_up_late(self, death: Death, began: float, patience: int) -> None:
-        """Raises HostRestarted where the call has no time left to try again in."""
-        if patience == 0 or time.monotonic() - began > self._pool.limits.cpu_seconds / 3:
+        """Raises HostRestarted where the call has no time left to try again in, or was long."""
+        if patience == 0 or self._long or time.monotonic() - began > self._pool.limits.cpu_seconds / 3:
             at = f" at line {death.line}" if death.line else ""
             raise HostRestarted(
                 f"the host process of run {self.key} ended{at} ({death.reason}); make the call again",
@@ -147,7 +181,7 @@ class Handle:
     def _keep_log_short(self, seconds: float) -> None:
         """A snapshot in place of the log, where re-delivering it would take long and this call has the time."""
         brief = self._pool.limits.cpu_seconds / 3
-        if len(self._log) < self._snapshot_after and self._log_seconds < brief:
+        if self._long or (len(self._log) < self._snapshot_after and self._log_seconds < brief):
             return
         if seconds > brief:
             return

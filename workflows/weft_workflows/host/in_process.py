@@ -30,6 +30,7 @@ class InProcessMachine:
         return handle
 
     def deliver(self, event: bytes) -> bytes:
+        """Without a budget: there are no neighbours."""
         return self._living().deliver(event)
 
     def snapshot(self) -> bytes:

@@ -17,6 +17,14 @@ class HostLimits:
     cpu_seconds: float = 1.5
     #: Time by the clock that one call may take; catches a host that hangs without computing.
     wall_seconds: float = 10.0
+    #: Fuel that one call may use (`Limits.fuel` in the plan has its unit): about a fifth of a second, after which the
+    #: other runs of the host have their turn. Histories depend on it, so that it is the same on all workers.
+    activation_fuel: int = 500_000
+    #: As `cpu_seconds` and `wall_seconds`, for what is carried out in a host of its own.
+    long_cpu_seconds: float = 900.0
+    long_wall_seconds: float = 1800.0
+    #: Added to the process's niceness.
+    niceness: int = 0
     #: How long a call waits while other machines of its host are being executed. A host that dies twice under one of
     #: them takes 4 s, which the others should sit out: a failed task has its run built again from all its history.
     turn_seconds: float = 5.0

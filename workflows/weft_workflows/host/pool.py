@@ -22,6 +22,9 @@ import os
 import sys
 import threading
 import weakref
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Final
 
 from weft_workflows.host.charges import Charges
 from weft_workflows.host.contract import DEFAULT_MACHINE
@@ -32,9 +35,10 @@ from weft_workflows.host.errors import (
     HostStartFailed,
     HostUnavailable,
     MachineFailed,
+    OverBudget,
     PoolClosed,
 )
-from weft_workflows.host.handle import Handle
+from weft_workflows.host.handle import Handle, Recipe
 from weft_workflows.host.in_process import InProcessMachine
 from weft_workflows.host.limits import HostLimits
 from weft_workflows.host.slot import Slot, Starter
@@ -51,8 +55,17 @@ __all__ = [
     "HostUnavailable",
     "InProcessMachine",
     "MachineFailed",
+    "OverBudget",
     "PoolClosed",
+    "Recipe",
 ]
+
+#: Size from which a snapshot takes long to restore: some 100,000 small records, a fifth of a second.
+HEAVY_BYTES: Final = 1_000_000
+#: CPU seconds of a call in a host of its own that is not a long one: a large machine may have to be restored in it.
+OWN_CPU_SECONDS: Final = 5.0
+#: How far hosts of their own stand back behind the others, where cores are scarce.
+OWN_NICENESS: Final = 5
 
 
 class HostPool:
@@ -69,24 +82,53 @@ class HostPool:
             raise OSError("host processes need Unix; use InProcessMachine")
         self.limits = limits = limits or HostLimits()
         self.charges = Charges()
-        starter = Starter(limits, machine)
+        self._starter = starter = Starter(machine)
         self._slots = [Slot(starter, limits) for _ in range(size or _cores())]
+        self._own_limits = replace(limits, cpu_seconds=OWN_CPU_SECONDS, niceness=OWN_NICENESS)
+        #: Hosts of one machine each.
+        self._own: weakref.WeakSet[Slot] = weakref.WeakSet()
+        #: Machines in hosts of their own whose runs have not come back for them, oldest first.
+        self._kept: OrderedDict[str, tuple[bytes, Handle]] = OrderedDict()
         self._machines = itertools.count(1)
         self._assigning = threading.Lock()
         # Runs once: by `close`, when the pool is collected, or when the interpreter ends.
-        self._end = weakref.finalize(self, _end_all, self._slots, starter)
+        self._end = weakref.finalize(self, _end_all, self._slots, self._own, starter)
         self._slots[0].prepare()
 
     def start(self, key: str, start: bytes) -> tuple[Handle, bytes]:
         """A new machine for the run of that key, and its first commands. Raises as the methods of `Handle` do."""
-        handle = self._assign(key, Op.START, start)
+        handle = self._assign(key, Recipe(Op.START, start))
         return handle, handle.begin()
 
     def restore(self, key: str, snapshot: bytes) -> Handle:
-        """A machine as of that snapshot."""
-        handle = self._assign(key, Op.RESTORE, snapshot)
+        """A machine as of that snapshot: the very one that was left with `keep`, if it is still there.
+
+        What takes long to restore gets a host of its own, so that no other run waits for it.
+        """
+        with self._assigning:
+            left, handle = self._kept.pop(key, (b"", None))
+        if handle is not None and left == snapshot:
+            return handle
+        recipe = Recipe(Op.RESTORE, snapshot)
+        handle = self._assign(key, recipe) if len(snapshot) < HEAVY_BYTES else self._assign_own(key, recipe)
         handle.begin()
         return handle
+
+    def take_out(self, key: str, recipe: Recipe) -> Handle:
+        """A machine in a host of its own, built at its first call, with limits for long calls until it is settled."""
+        return self._assign_own(key, recipe, long=True)
+
+    def keep(self, handle: Handle, snapshot: bytes) -> None:
+        """Leaves a settled machine with the pool for its run's `restore`; the pool keeps a few, the newest."""
+        ended = [handle] if len(snapshot) < HEAVY_BYTES else []
+        with self._assigning:
+            if not ended:
+                self._kept.pop(handle.key, None)
+                self._kept[handle.key] = (snapshot, handle)
+            while len(self._kept) > len(self._slots):
+                ended.append(self._kept.popitem(last=False)[1][1])
+        for each in ended:
+            each.close()
 
     def forgive(self, key: str) -> None:
         """Lets a run that `EvaluatorDied` was raised for be tried again, twice."""
@@ -108,14 +150,23 @@ class HostPool:
         """Ends all children and waits for their end. Idempotent; calls under way end with PoolClosed."""
         self._end()
 
-    def _assign(self, key: str, op: Op, body: bytes) -> Handle:
+    def _assign(self, key: str, recipe: Recipe) -> Handle:
         with self._assigning:
             if not self._end.alive:
                 raise PoolClosed
             slot = self._least_loaded()
             machine = next(self._machines)
             slot.members.add(machine)
-        return Handle(self, slot, key, machine, (op, body))
+        return Handle(self, slot, key, machine, recipe)
+
+    def _assign_own(self, key: str, recipe: Recipe, *, long: bool = False) -> Handle:
+        with self._assigning:
+            if not self._end.alive:
+                raise PoolClosed
+            slot = Slot(self._starter, self._own_limits, own=True)
+            self._own.add(slot)
+            machine = next(self._machines)
+        return Handle(self, slot, key, machine, recipe, long=long)
 
     def _least_loaded(self) -> Slot:
         """The host with the fewest machines. If it is not ready, it is started and another serves this time."""
@@ -136,7 +187,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _end_all(slots: list[Slot], starter: Starter) -> None:
-    for slot in slots:
+def _end_all(slots: list[Slot], own: weakref.WeakSet[Slot], starter: Starter) -> None:
+    for slot in (*slots, *own):
         slot.close()
     starter.stop()

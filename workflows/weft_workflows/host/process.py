@@ -18,7 +18,7 @@ from typing import Final
 
 from weft_workflows.host.errors import HostStartFailed, MachineFailed
 from weft_workflows.host.limits import HostLimits
-from weft_workflows.host.wire import OUT_OF_MEMORY, Channel, MessageTooLong, Op, Page, open_page
+from weft_workflows.host.wire import LONG, OUT_OF_MEMORY, Channel, MessageTooLong, Op, Page, open_page
 
 _BOOT: Final = (
     "import sys; sys.path.extend(sys.argv[3:]); from weft_workflows.host.child import main; "
@@ -75,6 +75,8 @@ class HostProcess:
         ours.settimeout(limits.start_seconds)
         self._channel = Channel(ours, limits.message_bytes)
         self._hello = json.dumps({"limits": asdict(limits), "machine": machine}).encode()
+        #: What the request under way may use.
+        self._cpu_seconds = limits.cpu_seconds
         #: The limits that hold in this child, once it is ready: names of resource limits, and `seccomp`.
         self.held: tuple[str, ...] = ()
 
@@ -98,17 +100,21 @@ class HostProcess:
             raise HostStartFailed(f"a host could not start: {MachineFailed.from_bytes(body)}")
         self.held = tuple(json.loads(body))
 
-    def request(self, op: Op, machine: int, body: bytes) -> bytes:
-        """The reply. Raises HostDied; MachineFailed where the machine raised or the body is too large."""
+    def request(self, op: Op, machine: int, body: bytes, *, long: bool = False) -> bytes:
+        """The reply; `long` gives it the limits of a call that has the host for itself. Raises HostDied; MachineFailed
+        where the machine raised or the body is too large.
+        """
         if len(body) > self._limits.message_bytes:
             raise MachineFailed.of(MessageTooLong(len(body), self._limits.message_bytes), 0)
-        deadline = time.monotonic() + self._limits.wall_seconds
+        self._cpu_seconds = self._limits.long_cpu_seconds if long else self._limits.cpu_seconds
+        wall_seconds = self._limits.long_wall_seconds if long else self._limits.wall_seconds
+        deadline = time.monotonic() + wall_seconds
         try:
-            self._channel.set_timeout(self._limits.wall_seconds)
-            self._channel.send(op, machine, body)
+            self._channel.set_timeout(wall_seconds)
+            self._channel.send(op | LONG if long else op, machine, body)
             status, _, reply = self._channel.receive(deadline)
         except TimeoutError:
-            raise HostDied(self._bury(f"over {self._limits.wall_seconds:g} s")) from None
+            raise HostDied(self._bury(f"over {wall_seconds:g} s")) from None
         except (EOFError, OSError):
             raise HostDied(self._bury(None)) from None
         except MessageTooLong as error:
@@ -121,6 +127,11 @@ class HostProcess:
         if status == Op.RAISED:
             raise MachineFailed.from_bytes(reply)
         return reply
+
+    @property
+    def line(self) -> int:
+        """The line that is being executed, as the child says; 0 before any."""
+        return self._page.line
 
     def forget(self, machine: int) -> None:
         """Drops a machine. Nothing comes back; a dead child is noticed by the next request."""
@@ -148,7 +159,7 @@ class HostProcess:
         if code == OUT_OF_MEMORY:
             return "out of memory"
         if code == -signal.SIGPROF:
-            return f"over {self._limits.cpu_seconds:g} s of CPU"
+            return f"over {self._cpu_seconds:g} s of CPU"
         if code < 0:
             return f"killed by {_signal_name(-code)}"
         return f"exit code {code}"

@@ -21,19 +21,18 @@ class Starter:
     long as the pool. Tasks may be put from a finalizer, in the middle of anything, which `SimpleQueue.put` allows.
     """
 
-    def __init__(self, limits: HostLimits, machine: str) -> None:
-        self._limits = limits
+    def __init__(self, machine: str) -> None:
         self._machine = machine
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="weft-hosts", daemon=True)
         self._thread.start()
 
-    def start_host(self) -> Future[HostProcess]:
+    def start_host(self, limits: HostLimits) -> Future[HostProcess]:
         future: Future[HostProcess] = Future()
 
         def start() -> None:
             try:
-                future.set_result(HostProcess(self._limits, self._machine))
+                future.set_result(HostProcess(limits, self._machine))
             except Exception as error:  # noqa: BLE001 - it is raised by whoever needs the host
                 future.set_exception(HostStartFailed(f"no host process could be started: {error}"))
 
@@ -56,11 +55,15 @@ class Starter:
 
 
 class Slot:
-    """Thread-safe. A process is asked only by the thread that holds the slot's turn."""
+    """Thread-safe. A process is asked only by the thread that holds the slot's turn.
 
-    def __init__(self, starter: Starter, limits: HostLimits) -> None:
+    `own` is the host of one machine, which ends with that machine.
+    """
+
+    def __init__(self, starter: Starter, limits: HostLimits, *, own: bool = False) -> None:
         self._starter = starter
         self._limits = limits
+        self._own = own
         self._turn = threading.Lock()
         self._starting = threading.Lock()
         self._coming: Future[HostProcess] | None = None
@@ -79,6 +82,12 @@ class Slot:
         process = self._process
         return process.pid if process is not None else None
 
+    @property
+    def line(self) -> int:
+        """The line that is being executed; 0 where there is none."""
+        process = self._process
+        return process.line if process is not None else 0
+
     def prepare(self) -> None:
         """Begins to start a process unless there is one. Does not wait for it."""
         if self._process is None and self._coming is None:
@@ -87,7 +96,7 @@ class Slot:
 
     def _prepare(self) -> None:
         if self._process is None and self._coming is None and not self._closed:
-            self._coming = self._starter.start_host()
+            self._coming = self._starter.start_host(self._limits)
 
     def ready(self) -> HostProcess:
         """The present process; waits until it is ready. Raises HostStartFailed, PoolClosed."""
@@ -143,6 +152,9 @@ class Slot:
     def forget(self, machine: int) -> None:
         """From a finalizer, in any thread, in the middle of anything."""
         self.members.discard(machine)
+        if self._own:
+            self._starter.put(self.close)
+            return
         self._forgotten.append(machine)
         self._starter.put(self._forget_if_idle)
 

@@ -26,6 +26,11 @@ PAGE_BYTES: Final = 4096
 OUT_OF_MEMORY: Final = 70
 
 
+#: Added to an operation of the worker: it has no budget and the limits for long calls. The page shows its line
+#: meanwhile.
+LONG: Final = 0x80
+
+
 class Op(IntEnum):
     """Operations of the worker, then the child's replies."""
 

@@ -39,7 +39,7 @@ from weft_workflows.machine.tracing import format_error, line_of, mark_step, ste
 from weft_workflows.machine.unit import load_unit
 from weft_workflows.machine.waits import end_tasks
 from weft_workflows.sandbox.environment import environment_of
-from weft_workflows.sandbox.meter import LimitExceeded
+from weft_workflows.sandbox.meter import LimitExceeded, OverBudget
 
 #: Characters of an error's message that leave the machine.
 _LONGEST_MESSAGE = 100_000
@@ -56,24 +56,28 @@ class Machine:
         self._over = False
 
     @classmethod
-    def start(cls, start: bytes, trace: Callable[[int], None]) -> tuple[Machine, bytes]:
-        """A new machine and its first commands. `start` is one encoded `Start` message."""
+    def start(cls, start: bytes, trace: Callable[[int], None], budget: int | None = None) -> tuple[Machine, bytes]:
+        """A new machine and its first commands. `start` is one encoded `Start` message; `budget` as for `deliver`."""
         (message,) = from_bytes(start)
         assert isinstance(message, Start)
         program = Program(load_unit(message.plan), message.seed, trace)
         program.loop.now = message.now
         main = program.start(from_json(message.inputs))
         machine = cls(program, main, message.plan)
-        return machine, machine._run()
+        return machine, machine._run(budget)
 
-    def deliver(self, event: bytes) -> bytes:
-        """Hands over exactly one event; the commands that follow from it."""
+    def deliver(self, event: bytes, budget: int | None = None) -> bytes:
+        """Hands over exactly one event; the commands that follow from it.
+
+        `budget` is the fuel that this may use; None leaves it to the run's own limit. Raises OverBudget where it does
+        not suffice: this machine is then of no use any more.
+        """
         (message,) = from_bytes(event)
         if self._over:
             return to_bytes([])
         self._program.loop.now = message.now
         self._apply(message)
-        return self._run()
+        return self._run(budget)
 
     def snapshot(self) -> bytes:
         """The machine's whole state between two events. Raises Unstorable where a value cannot be kept."""
@@ -119,11 +123,13 @@ class Machine:
             case CancelRun():
                 self._main.cancel()
 
-    def _run(self) -> bytes:
+    def _run(self, budget: int | None) -> bytes:
         program = self._program
-        program.meter.refill()
+        program.meter.refill(budget)
         try:
             program.context.run(self._run_to_rest)
+        except OverBudget:
+            raise
         except LimitExceeded as limit:
             self._over = True
             # What was being handled when the limit struck is no part of it, and asking for its text could run the program.

@@ -1,7 +1,8 @@
 """The meter of a run: fuel, and the limits on what pure code may make.
 
 What always holds: a meter that has tripped stays tripped. Every later charge raises again, and `refill` does not help, so
-that no handler, `finally`, `__exit__` or `suppress` outlives a limit.
+that no handler, `finally`, `__exit__` or `suppress` outlives a limit. That an activation's budget is gone trips it too:
+the machine is then worth nothing any more, and another is built as of before.
 
 The fuel left is kept in a plain dict under `FUEL`, because guarded code counts down in its own globals without a call; a meter
 that is not attached to a namespace uses a dict of its own. The meter knows nothing of the code that it measures.
@@ -32,6 +33,10 @@ class LimitExceeded(BaseException):
         self.setting = setting
 
 
+class OverBudget(LimitExceeded):
+    """One activation used more fuel than it was given, though no limit of the run was exceeded."""
+
+
 class Meter:
     """Fuel left and limits of one run."""
 
@@ -41,6 +46,7 @@ class Meter:
         #: The sandbox's environment of the run, opaque to the meter.
         self.environment: Any = None
         self._printed = 0
+        self._budget: int | None = None
         self._namespace: dict[str, Any] = {FUEL: limits.fuel}
 
     def attach(self, namespace: dict[str, Any]) -> None:
@@ -54,10 +60,15 @@ class Meter:
         fuel: int = self._namespace[FUEL]
         return fuel
 
-    def refill(self) -> None:
-        """Fills up the fuel. The machine calls this before each activation; a tripped meter stays empty."""
+    def refill(self, budget: int | None = None) -> None:
+        """Fills up the fuel. The machine calls this before each activation; a tripped meter stays empty.
+
+        `budget` is what this activation may use of it, None where it may use all.
+        """
+        limit = self.limits.fuel
+        self._budget = budget if budget is not None and budget < limit else None
         if self.tripped is None:
-            self._namespace[FUEL] = self.limits.fuel
+            self._namespace[FUEL] = limit if self._budget is None else self._budget
 
     def charge(self, amount: int = 1) -> None:
         """Takes fuel. Raises LimitExceeded where it does not suffice, and whenever the meter has tripped before."""
@@ -71,6 +82,9 @@ class Meter:
         """Raises the error that tripped the meter, or trips it because the fuel is gone."""
         if self.tripped is not None:
             raise self.tripped.with_traceback(None)
+        if self._budget is not None:
+            self.tripped = OverBudget(f"pure code used more than {self._budget:,} units of fuel in one activation")
+            raise self.tripped
         self.trip(f"pure code used more than {self.limits.fuel:,} units of fuel between two steps", "fuel")
 
     def trip(self, message: str, setting: str = "") -> NoReturn:

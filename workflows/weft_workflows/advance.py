@@ -1,0 +1,163 @@
+"""Long pure code, as an activity: one event of a run, carried out in a host of its own.
+
+A workflow task must be short, since one worker serves many runs and Temporal takes a task that lasts seconds for a
+deadlock. What takes longer leaves the workflow: the recipe of the machine as of before the event goes into this
+activity, and what the event has led to comes back. What always holds: nothing else happens to the run meanwhile, and
+the same recipe and event give the same answer on any worker, so that the activity can be tried again after a lost one.
+
+Payloads are packed bytes, since JSON would take a large machine's snapshot apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio import activity, workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from weft_workflows.evaluators import Death, TooLong, event_key
+from weft_workflows.host.errors import EvaluatorDied, HostRestarted
+from weft_workflows.host.handle import Recipe
+from weft_workflows.host.pool import HostPool
+from weft_workflows.host.wire import Op
+from weft_workflows.machine import protocol as p
+from weft_workflows.messages import ADVANCE
+
+#: What an activity's failure says that is the program's own doing; its details are a line and a reason.
+_DIED: Final = "EvaluatorDied"
+_HEARTBEAT_SECONDS: Final = 3.0
+_LENGTH: Final = struct.Struct("<Q")
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """What an event has led to: commands, and the machine after it (empty where the run has ended)."""
+
+    commands: list[p.Command]
+    snapshot: bytes
+
+
+class Killed(Exception):
+    """The event has killed the host of its own too."""
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(death)
+        self.death = death
+
+
+async def advance(event: p.Start | p.Event, too_long: TooLong) -> Advanced:
+    """Has the event carried out elsewhere. Called by the workflow. Raises Killed."""
+    recipe = too_long.recipe
+    parts = [] if recipe is None else [bytes([recipe.op]), recipe.body, *recipe.events]
+    try:
+        result: RawValue = await workflow.execute_activity(
+            ADVANCE,
+            RawValue(_packed([p.to_bytes([event]), *parts])),
+            result_type=RawValue,
+            task_queue=workflow.info().task_queue,
+            summary=f"L{too_long.line} · long pure code" if too_long.line else "long pure code",
+            start_to_close_timeout=timedelta(hours=2),
+            heartbeat_timeout=timedelta(seconds=15),
+            retry_policy=RetryPolicy(maximum_attempts=5),
+        )
+    except ActivityError as error:
+        raise Killed(_death(event, error)) from error
+    commands, snapshot = _unpacked(result.payload)
+    return Advanced(p.from_bytes(commands), snapshot)
+
+
+def advancing(pool: HostPool) -> Callable[..., Any]:
+    """The activity, for a worker with these hosts; as many at once as the machine has cores."""
+    turns = asyncio.Semaphore(os.cpu_count() or 1)
+
+    @activity.defn(name=ADVANCE)
+    async def carry_out(packed: RawValue) -> RawValue:
+        message, *parts = _unpacked(packed.payload)
+        run = activity.info().workflow_run_id or ""
+        beating = asyncio.create_task(_beat(lines := _Lines()))
+        try:
+            async with turns:
+                return RawValue(_packed(await _in_a_thread(pool, run, message, parts, lines)))
+        finally:
+            beating.cancel()
+
+    return carry_out
+
+
+class _Lines:
+    """Where the code stands, for the heartbeats."""
+
+    def __init__(self) -> None:
+        self.now: Callable[[], int] = lambda: 0
+
+
+async def _beat(lines: _Lines) -> None:
+    while True:
+        activity.heartbeat({"line": lines.now()})
+        await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+
+async def _in_a_thread(
+    pool: HostPool, run: str, message: bytes, parts: Sequence[bytes], lines: _Lines
+) -> tuple[bytes, bytes]:
+    """Commands and snapshot. A cancelled activity kills its host, so that the thread ends."""
+    recipe = Recipe(Op(parts[0][0]), parts[1], tuple(parts[2:])) if parts else Recipe(Op.START, message)
+    handle = pool.take_out(run, recipe)
+    lines.now = lambda: handle.line
+    kept = False
+    try:
+        commands = await asyncio.to_thread(handle.deliver, message) if parts else await asyncio.to_thread(handle.begin)
+        if _over(commands):
+            return commands, b""
+        snapshot = await asyncio.to_thread(handle.settle)
+        pool.keep(handle, snapshot)
+        kept = True
+        return commands, snapshot
+    except EvaluatorDied as died:
+        raise _failure(died.line, died.reason) from died
+    except HostRestarted as restarted:
+        if not restarted.charged:
+            raise
+        raise _failure(restarted.line, restarted.reason) from restarted
+    finally:
+        if not kept:
+            handle.close()
+
+
+def _over(commands: bytes) -> bool:
+    return any(isinstance(command, p.Finish | p.Fail) for command in p.from_bytes(commands))
+
+
+def _failure(line: int, reason: str) -> ApplicationError:
+    return ApplicationError(f"line {line}: {reason}", line, reason, type=_DIED, non_retryable=True)
+
+
+def _death(event: p.Start | p.Event, error: ActivityError) -> Death:
+    cause = error.cause
+    line, reason = 0, str(cause or error)
+    if isinstance(cause, ApplicationError) and cause.type == _DIED:
+        line, reason = cause.details
+    return Death(event=event_key(event), tries=0, line=line, reason=reason, fatal=True)
+
+
+def _packed(parts: Sequence[bytes]) -> Payload:
+    data = b"".join(_LENGTH.pack(len(part)) + part for part in parts)
+    return Payload(metadata={"encoding": b"binary/plain"}, data=data)
+
+
+def _unpacked(payload: Payload) -> list[bytes]:
+    parts, data, at = [], payload.data, 0
+    while at < len(data):
+        (size,) = _LENGTH.unpack_from(data, at)
+        at += _LENGTH.size
+        parts.append(data[at : at + size])
+        at += size
+    return parts
