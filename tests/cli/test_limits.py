@@ -32,7 +32,7 @@ def test_the_environment_says_limits_and_the_command_line_wins(
     monkeypatch.setenv("WEFT_LIMITS", "fuel")
     wrong = weft_inside("compile", "plan.py")
     assert wrong.code == 2
-    assert wrong.stderr == "error: WEFT_LIMITS fuel: not a positive whole number: write for example fuel=5000000\n"
+    assert wrong.stderr == "error: WEFT_LIMITS fuel: not a positive whole number: write for example fuel=1000000000\n"
 
 
 def test_compile_takes_limits(weft_inside: Inside) -> None:

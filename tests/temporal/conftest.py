@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 from weft_activities.invoke import activity_for
 from weft_compiler.compile import compile_source
 from weft_compiler.plan import Plan
 from weft_worker.embedded import ServerInfo
+from weft_worker.payloads import converter
 from weft_workflows import evaluators
 from weft_workflows.advance import advancing
 from weft_workflows.host.pool import HostLimits, HostPool
@@ -35,12 +38,17 @@ Handle = WorkflowHandle[Any, RunResult]
 StartRun = Callable[..., Coroutine[Any, Any, Handle]]
 
 
+def payloads() -> Path:
+    """Where all processes of a test run keep large payloads."""
+    return Path(tempfile.gettempdir()) / f"weft-test-payloads-{os.getuid()}"
+
+
 async def connect(address: str) -> Client:
     """A client, once the server is willing: it accepts connections a moment before it serves."""
     async with asyncio.timeout(15):
         while True:
             try:
-                return await Client.connect(address, data_converter=pydantic_data_converter)
+                return await Client.connect(address, data_converter=converter(payloads()))
             except RuntimeError as error:
                 if "not healthy yet" not in str(error):
                     raise

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
+from weft_worker.payloads import converter
 from weft_workflows import evaluators
 from weft_workflows.host.pool import HostPool
 from weft_workflows.run_workflow import RunWorkflow
+
+from tests.temporal.conftest import payloads
 
 
 async def main(machine: str, files: list[str]) -> None:
@@ -19,7 +21,7 @@ async def main(machine: str, files: list[str]) -> None:
     # The replayer takes what lasts longer than two seconds for a deadlock; the start of a host may.
     pool.wait_ready()
     evaluators.install(pool)
-    replayer = Replayer(workflows=[RunWorkflow], data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=[RunWorkflow], data_converter=converter(payloads()))
     for file in files:
         await replayer.replay_workflow(WorkflowHistory.from_json(Path(file).stem, Path(file).read_text()))
         print("replayed", Path(file).stem)

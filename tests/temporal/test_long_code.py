@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 from weft_compiler.compile import compile_source
 from weft_compiler.plan import Limits
@@ -110,18 +110,52 @@ async def test_a_run_can_end_in_long_code(start_plan: StartRun) -> None:
 async def test_other_runs_keep_their_pace(start_plan: StartRun) -> None:
     """Beside long code a run of many short steps takes as long as it does alone, but for the cores that they share."""
     steps = "for i in range(20):\n    await echo(i)\nreturn i"
-    began = time.monotonic()
-    await (await start_plan(steps)).result()
-    alone = time.monotonic() - began
+    alone = await paced(start_plan, steps)
     long = await start_plan(AGGREGATION, n=6_000_000, pause=0)
     await eventually(lambda: computing(long))
-    began = time.monotonic()
-    neighbour = await start_plan(steps)
-    assert (await neighbour.result()).result == 19
-    beside = time.monotonic() - began
+    beside = await paced(start_plan, steps)
     assert (await long.query(RunWorkflow.status)).status == "running"
     assert beside < 3 * alone + 2
     await long.terminate()
+
+
+#: A million records made, held across a step, and aggregated several times over: about twenty seconds.
+MILLION = """
+rows = [{"id": i, "region": f"r{i % 7}", "amount": i % 1000} for i in range(1_000_000)]
+counted = await echo(len(rows))
+totals = {}
+for round in range(rounds):
+    for row in rows:
+        key = (row["region"], row["amount"] // 100)
+        totals[key] = totals.get(key, 0) + row["amount"] + round
+return [counted, len(totals), sum(totals.values())]
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+@pytest.mark.usefixtures("real_pool")
+async def test_twenty_seconds_over_a_million_records(start_plan: StartRun) -> None:
+    steps = "for i in range(30):\n    await echo(i)\nreturn i"
+    alone = await paced(start_plan, steps)
+    rounds, began = 60, time.monotonic()
+    handle = await start_plan(f"rounds = {rounds}\n{MILLION}")
+    beside = []
+    while (await handle.describe()).status == WorkflowExecutionStatus.RUNNING:
+        beside.append(await paced(start_plan, steps))
+    took = time.monotonic() - began
+    expected = [1_000_000, 70, sum(i % 1000 for i in range(1_000_000)) * rounds + 1_000_000 * sum(range(rounds))]
+    assert (await handle.result()).result == expected
+    assert await failed_tasks(handle) == []
+    print(f"\nwhole run {took:.1f} s; 30 short steps alone {alone:.2f} s, beside it {[f'{s:.2f}' for s in beside]}")
+    assert took > 15, "too short to show anything"
+    assert sorted(beside)[len(beside) // 2] < 2 * alone + 1
+
+
+async def paced(start_plan: StartRun, source: str) -> float:
+    began = time.monotonic()
+    await (await start_plan(source)).result()
+    return time.monotonic() - began
 
 
 async def computing(handle: Handle) -> int | None:

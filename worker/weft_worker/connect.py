@@ -46,17 +46,21 @@ def address_is_configured(address: str | None) -> bool:
 
 @dataclass
 class Target:
-    """A server to connect to. Where it is the embedded one, `lease` keeps it running."""
+    """A server to connect to. Where it is the embedded one, `lease` keeps it running.
+
+    `state` is the state directory, which holds the payloads that are too large for histories.
+    """
 
     address: str | None
+    state: Path
     lease: ServerLease | None = None
 
     @classmethod
     def choose(cls, address: str | None, state: Path) -> Target:
         """The server that is named, else a lease on the embedded one, which starts in the background."""
         if address_is_configured(address):
-            return cls(address)
-        return cls(None, ServerLease(state))
+            return cls(address, state)
+        return cls(None, state, ServerLease(state))
 
     @property
     def stays(self) -> bool:
@@ -84,31 +88,34 @@ class Connection:
 
 async def connect(target: Target, settings: Settings) -> Connection:
     """Connect within a few seconds. Raises CommandFailed with one line that says what to do."""
+    payloads = settings.payload_dir or target.state / "payloads"
     if target.lease is None:
         config = _configured() | ({"target_host": target.address} if target.address else {})
-        return Connection(await _client(config, settings), settings.ui_url or _ui_of(config["target_host"]))
+        client = await _client(config, settings, payloads)
+        return Connection(client, settings.ui_url or _ui_of(config["target_host"]))
     try:
         server = await asyncio.to_thread(target.lease.wait)
     except EmbeddedServerError as error:
         raise failed(str(error), type_="ServerError") from None
-    client = await _client({"target_host": server.address}, settings)
+    client = await _client({"target_host": server.address}, settings, payloads)
     await _keep_history(client)
     return Connection(client, server.ui_url)
 
 
-async def _client(config: dict[str, Any], settings: Settings) -> Client:
+async def _client(config: dict[str, Any], settings: Settings, payloads: Path) -> Client:
     from temporalio.client import Client
-    from temporalio.contrib.pydantic import pydantic_data_converter
 
     from weft_worker.logs import open_runtime
+    from weft_worker.payloads import converter
 
+    data_converter = converter(payloads)
     runtime = open_runtime(settings.log_level)
     address = config["target_host"]
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT):
             while True:
                 try:
-                    return await Client.connect(**config, data_converter=pydantic_data_converter, runtime=runtime)
+                    return await Client.connect(**config, data_converter=data_converter, runtime=runtime)
                 except RuntimeError as error:
                     if _STARTING not in str(error):
                         raise

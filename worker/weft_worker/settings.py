@@ -5,6 +5,8 @@ The connection to Temporal is not here: it is configured as for every Temporal c
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from weft_workflows.messages import DEFAULT_TASK_QUEUE
@@ -26,6 +28,9 @@ class Settings(BaseSettings):
     hosts: int | None = Field(default=None, ge=1)
     #: Seconds that steps in flight may take to end when a worker is stopped.
     grace: float = Field(default=10.0, ge=0)
+    #: Where payloads are kept that are too large for Temporal; None is in the state directory. Workers on several
+    #: machines share it.
+    payload_dir: Path | None = None
     #: Address of the web UI where it cannot be derived from the server's address, without a slash at its end.
     ui_url: str | None = None
     #: Level of the log on stderr: debug, info, warning, error.

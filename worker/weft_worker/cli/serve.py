@@ -32,7 +32,7 @@ def run_dev(tools: list[str], *, state_dir: Path | None) -> int:
         raise misused(f"weft dev already runs on {state}: use it, or name another --state-dir")
     with ExitStack() as stack:
         stack.callback(lock.release)
-        target = Target(None, ServerLease(state))
+        target = Target(None, state, ServerLease(state))
         stack.callback(target.close)
         return _serve(target, tools, "all")
 
