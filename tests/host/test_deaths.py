@@ -16,7 +16,8 @@ from tests.host.fakes import NAME
 from tests.host.test_pool import came_to, eventually, lives
 
 #: A stack on which the hash of a tuple nested 200,000 deep cannot succeed.
-SMALL_STACK = HostLimits(stack_bytes=1024**2)
+#: Time enough for a second try, however busy the computer is.
+SMALL_STACK = HostLimits(stack_bytes=1024**2, cpu_seconds=15)
 
 
 @pytest.fixture
