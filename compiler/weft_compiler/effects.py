@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from weft_compiler.consumers import can_wait, is_library
+from weft_compiler.consumers import LAZY, can_wait, is_library
 from weft_compiler.diagnostics import Reporter
 from weft_compiler.flow import analyse
 from weft_compiler.flow_calls import Facts
@@ -48,6 +48,30 @@ class Effects:
 
     def suspends(self, node: ast.AST) -> bool:
         return node in self.suspending
+
+    def is_fresh(self, node: ast.expr) -> bool:
+        """Whether the value is a generator that was made here, alone or wrapped, so that nothing else can hold it."""
+        match node:
+            case ast.GeneratorExp():
+                return True
+            case ast.Call(func=ast.Name(id=name)) if name in LAZY and name not in ("map", "filter"):
+                return any(map(self.is_fresh, node.args)) and all(self.is_fresh(a) or _is_plain(a) for a in node.args)
+            case ast.Call():
+                callees = self.callees.get(node, set())
+                return bool(callees) and all(_makes_generator(callee) for callee in callees)
+        return False
+
+
+def _makes_generator(callee: ToolValue | FunctionValue) -> bool:
+    node = callee.node if isinstance(callee, FunctionValue) else None
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and is_generator(node) and not node.decorator_list
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Whether an expression surely holds no generator."""
+    return isinstance(node, (ast.Constant, ast.Tuple, ast.List)) or (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range"
+    )
 
 
 def infer_effects(tree: ast.Module, names: Names, tools: set[str], reporter: Reporter) -> Effects:

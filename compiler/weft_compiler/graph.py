@@ -175,6 +175,8 @@ class Loop(_Node):
     orelse: Block
     fresh: tuple[str, ...] = ()
     is_async: bool = False
+    #: Nothing but the loop can hold the generator that it walks, which is closed when the loop is left before its end.
+    owns: bool = False
 
 
 class Handler(_Frozen):

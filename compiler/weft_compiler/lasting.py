@@ -33,8 +33,9 @@ class _Search:
         self, tree: ast.Module, names: Names, suspending: Set[ast.AST], owners: Owners, stepped: Set[RunnableNode]
     ) -> None:
         self._names = names
-        self._suspending = suspending
+        self._suspending = set(suspending)
         self._owners = owners
+        self._yields = {spot: owners.runner(spot) for spot in owners.yields}
         self._functions = {f for f in owners.functions if is_generator(f)}
         self.lasting: set[RunnableNode] = {
             f for f in self._functions if isinstance(f, ast.AsyncFunctionDef) or f.decorator_list
@@ -47,6 +48,10 @@ class _Search:
         before = -1
         while before != len(self.lasting):
             before = len(self.lasting)
+            for spot in [spot for spot, runner in self._yields.items() if runner in self.lasting]:
+                # What stands around a `yield` of a generator that lasts can be met half-way too.
+                self._suspending |= owners.chain(spot)
+                del self._yields[spot]
             for node, scope in mentions:
                 self._look_at(node, scope)
 

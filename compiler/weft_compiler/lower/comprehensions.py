@@ -156,7 +156,8 @@ def _loop(
             _loop(b, node, index + 1, following, innermost, ())
 
     is_async = bool(generator.is_async)
-    statements.emit_for(b, node, generator.target, iterable, body, fresh=fresh, is_async=is_async)
+    owns = b.unit.effects.is_fresh(generator.iter)
+    statements.emit_for(b, node, generator.target, iterable, body, fresh=fresh, is_async=is_async, owns=owns)
 
 
 def _conditions(b: Builder, node: ast.AST, conditions: list[ast.expr], then: Callable[[], None]) -> None:

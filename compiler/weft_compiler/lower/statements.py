@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,7 +61,9 @@ def _lower_effectful(b: Builder, node: ast.stmt) -> None:
         case ast.For() | ast.AsyncFor():
             iterable = expressions.lower_expression(b, node.iter)
             is_async = isinstance(node, ast.AsyncFor)
-            emit_for(b, node, node.target, iterable, lambda: lower_body(b, node.body), node.orelse, is_async=is_async)
+            owns = b.unit.effects.is_fresh(node.iter)
+            body = functools.partial(lower_body, b, node.body)
+            emit_for(b, node, node.target, iterable, body, node.orelse, is_async=is_async, owns=owns)
         case ast.With() | ast.AsyncWith():
             _lower_with(b, node, node.items)
         case ast.Try() | ast.TryStar():
@@ -294,6 +297,7 @@ def emit_for(
     orelse: Sequence[ast.stmt] = (),
     fresh: tuple[str, ...] = (),
     is_async: bool = False,
+    owns: bool = False,
 ) -> None:
     """A `for` over a pure iterable; destructuring happens at the start of the body."""
     b.flush()
@@ -317,6 +321,7 @@ def emit_for(
             orelse=_block(after),
             fresh=fresh,
             is_async=is_async,
+            owns=owns,
             **where,
         )
     )

@@ -7,18 +7,21 @@ state of the run: frames and iterators are kept by their slots.
 
 from __future__ import annotations
 
+import gc
 import types
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.machine.frames import Outcome
-from weft_workflows.machine.generators import AskGenerator, Generator
+from weft_workflows.machine.futures import CancelledError, Loop
+from weft_workflows.machine.generators import AskGenerator, AsyncGenerator, Generator
 from weft_workflows.machine.stepped import SteppedFrame
 from weft_workflows.machine.values import Coroutine, EffectfulCall, Immediate, MachineFunction
 from weft_workflows.sandbox.environment import environment_of
 from weft_workflows.sandbox.iterators import iterate
 from weft_workflows.sandbox.library.kept import Kept
+from weft_workflows.sandbox.meter import LimitExceeded
 
 if TYPE_CHECKING:
     from weft_workflows.machine.futures import Task
@@ -317,6 +320,80 @@ class TakeAll(SteppedFrame):
         return self.begin(program, task, None, None)
 
 
+def close_dropped(program: Program, iterator: Any) -> Coroutine | None:
+    """Closes generators as Python does when it drops them: what they raise is lost.
+
+    Those that hold steps are closed by a coroutine, which is returned; asynchronous ones at a later turn of the loop.
+    """
+    if isinstance(iterator, AsyncGenerator):
+        if iterator.state == "suspended":
+            program.loop.call_soon(CloseLater(iterator, program.loop))
+        return None
+    dropped = list(_generators_in(iterator))
+    if any(each.waits for each in dropped):
+        return Coroutine("close", CloseAll(dropped))
+    for each in dropped:
+        _close_now(each)
+    return None
+
+
+def _generators_in(iterator: Any) -> Iterator[Generator]:
+    """The generator itself, or those that it wraps."""
+    if type(iterator) is Generator:
+        yield iterator
+    elif isinstance(iterator, LazyIterator):
+        for source in iterator.sources:
+            yield from _generators_in(source)
+    elif isinstance(iterator, Kept) or type(iterator) in (enumerate, zip):
+        for held in gc.get_referents(iterator):
+            for source in held if type(held) is tuple else (held,):
+                yield from _generators_in(source)
+
+
+def _close_now(generator: Generator) -> None:
+    try:
+        generator.close()
+    except LimitExceeded:
+        raise
+    except BaseException:
+        pass
+
+
+class CloseAll(SteppedFrame):
+    """Closes generators one after the other, of which some hold steps."""
+
+    __slots__ = ("generators",)
+
+    def __init__(self, generators: list[Generator]) -> None:
+        super().__init__()
+        self.generators = generators
+
+    def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        if not self.generators:
+            return Outcome("done", None)
+        return self.wait(ask(self.generators.pop(0), "close"), "closed")
+
+    def closed(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        if isinstance(error, CancelledError):
+            raise error
+        return self.begin(program, task, None, None)
+
+
+class CloseLater:
+    """An entry of the ready queue: starts the task that closes an asynchronous generator, as asyncio does."""
+
+    __slots__ = ("generator", "loop", "path")
+
+    def __init__(self, generator: AsyncGenerator, loop: Loop) -> None:
+        self.generator = generator
+        self.loop = loop
+        assert loop.current is not None
+        self.path = loop.current.spawn_path("aclose")
+
+    def run(self) -> None:
+        self.loop.create_task(self.generator.aclose(), path=self.path)
+
+
 _LAZY: dict[str, Any] = {
     "enumerate": Enumerated,
     "zip": Zipped,
@@ -369,5 +446,5 @@ def _name_of(program: Program, callee: Any) -> str:
 _BUILTINS = ("next", "any", "all", "enumerate", "zip", "map", "filter")
 #: What a checkpoint keeps by its slots.
 STORED: tuple[type, ...] = (
-    AskLazy, AskNext, Decide, TakeAll, Enumerated, Zipped, Mapped, Filtered, While, Sliced, Chained,
+    AskLazy, AskNext, CloseAll, CloseLater, Decide, TakeAll, Enumerated, Zipped, Mapped, Filtered, While, Sliced, Chained,
 )  # fmt: skip

@@ -89,7 +89,7 @@ def _row(cursor: Cursor) -> tuple[Any, ...]:
         case BlockCursor():
             return ("block", cursor.owner, cursor.slot, cursor.index)
         case LoopCursor():
-            return ("loop", cursor.node.id, cursor.iterator, cursor.count, cursor.phase)
+            return ("loop", cursor.node.id, cursor.iterator, cursor.count, cursor.phase, cursor.pending)
         case AttemptCursor():
             return (
                 "attempt",
@@ -126,7 +126,7 @@ def _cursor(frame: GraphFrame, what: str, node_id: str, *state: Any) -> Cursor:
     if what == "loop":
         assert isinstance(node, graph.Loop)
         loop = LoopCursor(node, state[0])
-        loop.count, loop.phase = state[1:]
+        loop.count, loop.phase, loop.pending = state[1:]
         return loop
     if what == "delegate":
         assert isinstance(node, graph.Yield)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from weft_compiler import graph
 
-from weft_workflows.machine.asking import ask, is_stepped
+from weft_workflows.machine.asking import ask, close_dropped, is_stepped
 from weft_workflows.machine.except_star import Sorting
 from weft_workflows.machine.frames import Outcome
+from weft_workflows.machine.futures import CancelledError
 from weft_workflows.machine.values import MachineFunction
 from weft_workflows.sandbox.classes import special_method
 from weft_workflows.sandbox.meter import LimitExceeded
@@ -41,15 +42,19 @@ class BlockCursor:
 
 
 class LoopCursor:
-    """A loop. `phase` says which of its blocks runs above it; `count` is the number of the iteration, from 0."""
+    """A loop. `phase` says which of its blocks runs above it; `count` is the number of the iteration, from 0.
 
-    __slots__ = ("count", "iterator", "node", "phase")
+    `pending` is how control leaves the body while the generator that it walked is closed.
+    """
+
+    __slots__ = ("count", "iterator", "node", "pending", "phase")
 
     def __init__(self, node: graph.Loop, iterator: Iterator[Any] | None) -> None:
         self.node = node
         self.iterator = iterator
         self.count = -1
         self.phase = "body"
+        self.pending: Completion | None = None
 
     def block_ended(self, frame: GraphFrame) -> Outcome | Completion | None:
         if self.phase == "orelse":
@@ -93,10 +98,14 @@ class LoopCursor:
         assert following is not None
         return Outcome("wait", frame.call(following, self.iterator))
 
-    def resumed(self, frame: GraphFrame, value: Any) -> None:
-        """The next element has come."""
+    def resumed(self, frame: GraphFrame, value: Any) -> Completion | None:
+        """The next element has come, or the generator is closed."""
+        if self.phase == "closing":
+            frame.cursors.pop()
+            return self._left()
         self.phase = "body"
         self._begin(frame, value)
+        return None
 
     def _begin(self, frame: GraphFrame, item: Any) -> None:
         assert self.node.target is not None
@@ -109,19 +118,36 @@ class LoopCursor:
         self.iterator = None
         frame.push_block(self.node, "orelse", self.node.orelse)
 
-    def take(self, frame: GraphFrame, completion: Completion) -> Completion | None:
+    def take(self, frame: GraphFrame, completion: Completion) -> Outcome | Completion | None:
         """Takes a break or continue of its body, and the end of what it asked; anything else passes."""
         end = StopAsyncIteration if self.node.is_async else StopIteration
         if self.phase == "asking" and completion[0] == "raise" and isinstance(completion[1], end):
             self._exhausted(frame)
             return None
-        if self.phase != "orelse" and completion[0] == "continue":
-            self.phase = "body"
+        if self.phase == "body" and completion[0] == "continue":
             return None
+        if self.phase == "closing":
+            # As when Python drops a generator: what closing it raises is nobody's error, unless it was cancelled.
+            frame.cursors.pop()
+            return completion if isinstance(completion[1], CancelledError) else self._left()
+        if self.phase == "body" and self.node.owns:
+            return self._close(frame, completion)
         frame.cursors.pop()
-        if self.phase != "orelse" and completion[0] == "break":
-            return None
-        return completion
+        return None if self.phase != "orelse" and completion[0] == "break" else completion
+
+    def _close(self, frame: GraphFrame, completion: Completion) -> Outcome | Completion | None:
+        """Closes the generator that the loop leaves half-way."""
+        self.phase, self.pending = "closing", completion
+        closing = frame.call(close_dropped, frame.program, self.iterator)
+        if closing is None:
+            frame.cursors.pop()
+            return self._left()
+        frame.awaiting = self.node
+        return Outcome("wait", closing)
+
+    def _left(self) -> Completion | None:
+        assert self.pending is not None
+        return None if self.pending[0] == "break" else self.pending
 
 
 class AttemptCursor:
