@@ -349,7 +349,25 @@ def _locate(module: ast.Module, body: list[ast.stmt]) -> None:
 def _compile(module: ast.Module, function: Function, file: str) -> types.CodeType:
     code = compile(guard(module), file, "exec", dont_inherit=True)
     block = _constant(_constant(code, _FACTORY), _BLOCK)
-    return block.replace(co_name=function.qualname.rpartition(".")[2], co_qualname=function.qualname)
+    around = "" if function.name == "<module>" else f"{function.qualname}.<locals>."
+    named = _renamed(block, f"{block.co_qualname}.<locals>.", around)
+    return named.replace(co_name=function.qualname.rpartition(".")[2], co_qualname=function.qualname)
+
+
+def _renamed(code: types.CodeType, ours: str, around: str) -> types.CodeType:
+    """The code with the qualified names of what it defines as they are without our functions around it."""
+    constants = tuple(_renamed_constant(constant, ours, around) for constant in code.co_consts)
+    return code.replace(co_consts=constants, co_qualname=_without(code.co_qualname, ours, around))
+
+
+def _renamed_constant(constant: Any, ours: str, around: str) -> Any:
+    if isinstance(constant, types.CodeType):
+        return _renamed(constant, ours, around)
+    return _without(constant, ours, around) if type(constant) is str else constant
+
+
+def _without(name: str, ours: str, around: str) -> str:
+    return around + name.removeprefix(ours) if name.startswith(ours) else name
 
 
 def is_block(code: types.CodeType) -> bool:
