@@ -27,7 +27,7 @@ from tests.machine.running import start
 
 #: A digest of all kinds for each version. When the test fails: raise `CHECKPOINT_VERSION`, unless no checkpoint of
 #: that version was ever written by a release, and put the new digest here.
-FINGERPRINTS = {1: "0df50679dcfb425eb0b17759e545f9cdba59f24ee925eb5963c82ae25aaf6167"}
+FINGERPRINTS = {1: "cbc4779b31a9f33c1208f36f52b1c505761747a47497e703f0a6161f14330813"}
 
 
 def test_kinds_change_with_the_version() -> None:
@@ -42,7 +42,7 @@ def test_every_attribute_of_a_run_is_known() -> None:
     made_anew = ["asyncio", "context", "inline", "meter", "trace", "unit"]
     assert sorted(vars(program)) == sorted([*made_anew, "loop", "namespace", "random", "seed"])
     state = ["now", "ready", "steps", "task_count", "tasks", "timer_count", "timers"]
-    assert sorted(vars(program.loop)) == sorted([*state, "charge", "commands", "current", "drive"])
+    assert sorted(vars(program.loop)) == sorted([*state, "charge", "commands", "context", "current", "drive"])
     assert sorted(vars(program.meter)) == ["_budget", "_namespace", "_printed", "environment", "limits", "tripped"]
 
 

@@ -37,7 +37,7 @@ from weft_workflows.machine.cursors import (
 from weft_workflows.machine.graph_frame import GraphFrame
 from weft_workflows.machine.values import Coroutine
 from weft_workflows.sandbox.iterators import BigRangeIterator
-from weft_workflows.sandbox.library import contexts, functional, regex, tracebacks, typed
+from weft_workflows.sandbox.library import contexts, functional, numeric, regex, tracebacks, typed
 from weft_workflows.sandbox.safe_builtins import CallIterator
 
 #: What an object gets from its run, by the name of the slot.
@@ -252,6 +252,7 @@ _BY_SLOTS: tuple[type, ...] = (
     functional.SingleDispatch,
     functional.AttributeGetter,
     functional.MethodCaller,
+    numeric.LocalContext,
     tracebacks.FrameSummary,
     tracebacks.Rendered,
     contexts.Closing,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import base64
 import collections
+import contextvars
 import datetime
 import decimal
 import fractions
@@ -189,6 +190,15 @@ def _fill_context(_run: Surroundings, target: Any, contents: list[Any]) -> None:
         target.traps[signal] = signal.__name__ in contents[7].split()
 
 
+def _context_variables(_run: Surroundings, value: contextvars.Context) -> Taken:
+    return (), [next((value[each] for each in value if each.name == "decimal_context"), None)]
+
+
+def _fill_context_variables(_run: Surroundings, target: contextvars.Context, contents: list[Any]) -> None:
+    if contents[0] is not None:
+        target.run(decimal.setcontext, contents[0])
+
+
 # -- the table -------------------------------------------------------------------------------------------------------------
 
 
@@ -251,6 +261,10 @@ KINDS: dict[type, Kind] = {
     zoneinfo.ZoneInfo: Kind("zone", "key", _zone_info, _made(zoneinfo.ZoneInfo)),
     decimal.Decimal: Kind("decimal", "text", _parts(lambda v: (str(v),)), _made(decimal.Decimal)),
     decimal.Context: Kind("context", "settings, flags, traps", _context, _made(decimal.Context), _fill_context),
+    contextvars.Context: Kind(
+        "context variables", "decimal context", _context_variables,
+        lambda run: run.program.context.copy(), _fill_context_variables,
+    ),
     fractions.Fraction: Kind(
         "fraction", "numerator, denominator", _parts(lambda v: (v.numerator, v.denominator)), _made(fractions.Fraction)
     ),

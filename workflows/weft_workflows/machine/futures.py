@@ -10,6 +10,7 @@ Timers and steps leave through `Loop.commands`; what they bring back is delivere
 from __future__ import annotations
 
 import asyncio.exceptions
+import contextvars
 import types
 from collections import deque
 from collections.abc import Callable
@@ -78,10 +79,13 @@ class Loop:
         self,
         drive: Callable[[Task, Future | None, BaseException | None], None],
         charge: Callable[[int], None],
+        context: contextvars.Context,
     ) -> None:
         self.drive = drive
         #: Takes fuel: a program can keep the loop busy without a round of its own.
         self.charge = charge
+        #: What the first task's context is a copy of.
+        self.context = context
         self.ready: deque[Handle] = deque()
         self.tasks: dict[Task, None] = {}
         self.current: Task | None = None
@@ -313,6 +317,7 @@ class Task(Future):
 
     __slots__ = (
         "cancel_requests",
+        "context",
         "coroutine",
         "frames",
         "group",
@@ -331,6 +336,9 @@ class Task(Future):
     def __init__(self, loop: Loop, coroutine: Coroutine, name: str, path: str) -> None:
         super().__init__(loop)
         self.coroutine = coroutine
+        #: The task's own context variables, of which a program sees its decimal context; a copy of its creator's.
+        creator: Loop | Task = loop if loop.current is None else loop.current
+        self.context: contextvars.Context = creator.context.copy()
         self.name = name
         self.path = path
         #: The source line that started the strand.
@@ -391,7 +399,7 @@ class Task(Future):
         finished, self.waiting = self.waiting, None
         outer, self.loop.current = self.loop.current, self
         try:
-            self.loop.drive(self, finished, error)
+            self.context.run(self.loop.drive, self, finished, error)
         finally:
             self.loop.current = outer
 

@@ -38,11 +38,11 @@ class Program:
         self.unit = unit
         self.seed = seed
         self.trace = trace
-        #: The run's own context variables: its decimal context.
+        #: The run's own context variables; each strand has a copy, in which its decimal context is.
         self.context = contextvars.Context()
         self.meter = Meter(unit.plan.limits)
         self.random = random.Random(seed)
-        self.loop = Loop(self._drive, self.meter.charge)
+        self.loop = Loop(self._drive, self.meter.charge, self.context)
         #: Frames of generators that run inside native code, the innermost last; empty between events.
         self.inline: list[GraphFrame] = []
         self.asyncio = AsyncioModule(self)

@@ -370,5 +370,7 @@ NEVER = frozenset(
 )
 #: Attributes of builtin exceptions that may be set.
 EXCEPTION_STORES = frozenset(("__cause__", "__context__", "__suppress_context__"))
+#: Special names that Python looks up in the class only: an instance may have them, to no effect.
+UNSEEN_ON_INSTANCES = frozenset(("__enter__", "__exit__", "__aenter__", "__aexit__"))
 #: Attributes of the orchestration's functions that may be set beside ordinary names.
 FUNCTION_STORES = frozenset(("__name__", "__qualname__", "__doc__", "__wrapped__"))

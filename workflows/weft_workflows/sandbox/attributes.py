@@ -19,6 +19,7 @@ from weft_workflows.sandbox.attribute_table import (
     FUNCTION_STORES,
     NEVER,
     OWN_SPECIALS,
+    UNSEEN_ON_INSTANCES,
 )
 from weft_workflows.sandbox.classes import Classes
 from weft_workflows.sandbox.enums import behind_enum
@@ -348,7 +349,7 @@ class Attributes:
             if self._classes.owns(target) and (not special or name == "__doc__"):
                 return
         elif self._classes.owns(kind) or kind is types.SimpleNamespace or issubclass(kind, BaseException):
-            if not special:
+            if not special or (name in UNSEEN_ON_INSTANCES and self._classes.owns(kind)):
                 return
         elif kind is decimal.Context and name in ("prec", "rounding"):
             if name == "prec" and isinstance(value, int) and value > MOST_DIGITS:

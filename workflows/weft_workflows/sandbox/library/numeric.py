@@ -8,7 +8,7 @@ import math
 import re
 import statistics
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.sandbox.allowed import ALLOWED_MODULES
 from weft_workflows.sandbox.attributes import MOST_DIGITS
@@ -86,8 +86,29 @@ def _whole(native: Callable[[Any], int], meter: Meter) -> Callable[[Any], int]:
     return whole
 
 
+_SETTINGS = frozenset(("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "flags", "traps"))
+
+
+class LocalContext:
+    """`localcontext`: one decimal context while it is entered, and the one from before afterwards."""
+
+    __slots__ = ("inner", "outer")
+    __weft_names__: ClassVar[frozenset[str]] = frozenset(("__enter__", "__exit__"))
+
+    def __init__(self, inner: decimal.Context, outer: decimal.Context) -> None:
+        self.inner = inner
+        self.outer = outer
+
+    def __enter__(self) -> decimal.Context:
+        decimal.setcontext(self.inner)
+        return self.inner
+
+    def __exit__(self, *_details: Any) -> None:
+        decimal.setcontext(self.outer)
+
+
 def decimal_module(_environment: Environment) -> dict[str, Any]:
-    """The contexts are the current ones of the thread's `contextvars`, which the machine keeps apart for each run."""
+    """The contexts are the current ones of the thread's `contextvars`, which the machine keeps apart for each strand."""
     found = {name: getattr(decimal, name) for name in ALLOWED_MODULES["decimal"]}
 
     def context(*args: Any, **kwargs: Any) -> decimal.Context:
@@ -98,7 +119,13 @@ def decimal_module(_environment: Environment) -> dict[str, Any]:
     def localcontext(ctx: Any = None, **kwargs: Any) -> Any:
         if kwargs.get("prec", 0) > MOST_DIGITS or kwargs.keys() & {"Emax", "Emin"}:
             raise ValueError(f"a decimal context of an orchestration keeps at most {MOST_DIGITS} digits")
-        return decimal.localcontext(ctx, **kwargs)
+        outer = decimal.getcontext()
+        inner = (outer if ctx is None else ctx).copy()
+        for name, value in kwargs.items():
+            if name not in _SETTINGS:
+                raise TypeError(f"'{name}' is an invalid keyword argument for this function")
+            setattr(inner, name, value)
+        return LocalContext(inner, outer)
 
     return found | {"Context": facade(decimal.Context, context), "localcontext": localcontext}
 
