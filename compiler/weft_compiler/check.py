@@ -254,6 +254,8 @@ def _stub_name(node: ast.AST) -> str | None:
             | ast.AsyncFunctionDef(body=[ast.Expr(ast.Constant(value=v))])
         ) if v is ...:
             return node.name
+        case ast.Lambda(body=ast.Constant(value=v)) if v is ...:
+            return "<lambda>"
         case ast.GeneratorExp(elt=ast.Constant(value=v)) if v is ...:
             return "<genexpr>"
     return None

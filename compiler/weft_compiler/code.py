@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from weft_compiler.graph import Code
 
+#: Builtins under names that no orchestration can rebind; the machine supplies them.
+FORMATTERS = frozenset({"__weft_format", "__weft_str", "__weft_repr", "__weft_ascii"})
+
 
 def expression_code(node: ast.expr, functions: tuple[str, ...] = ()) -> Code:
     """The code of one expression."""
@@ -85,11 +88,16 @@ class _PlainStrings(ast.NodeTransformer):
 
 
 def _formatted(value: ast.expr) -> ast.expr:
-    if not isinstance(value, ast.FormattedValue):
-        return value
+    return formatting_call(value) if isinstance(value, ast.FormattedValue) else value
+
+
+def formatting_call(value: ast.FormattedValue) -> ast.expr:
+    """The call that gives the text of one place of an f-string."""
     shown = value.value
     if value.conversion != -1:
         convert = {"s": "str", "r": "repr", "a": "ascii"}[chr(value.conversion)]
         shown = ast.Call(ast.Name(f"__weft_{convert}", ast.Load()), [shown], [])
+        if value.format_spec is None:
+            return shown
     spec = value.format_spec if value.format_spec is not None else ast.Constant("")
     return ast.Call(ast.Name("__weft_format", ast.Load()), [shown, spec], [])

@@ -206,9 +206,14 @@ _CALLS: dict[str, Entry] = {
         "help": "get the values first, then use them: `values = [await {name}(x) for x in xs]`",
     },
     "effectful-lambda": {
-        "message": "this `lambda` holds a step, and what calls it cannot wait",
+        "message": "this `lambda` holds a step, and `{caller}` calls it from inside Python, where a run cannot stop",
+        "notes": (_DURABLE + "; in the middle of `{caller}` it cannot",),
+        "help": "get the values first, in a loop or a comprehension that evaluates `{body}`, then use them",
+    },
+    "effectful-method": {
+        "message": "`{name}` of the class `{cls}` holds a step, and Python calls it where a run cannot stop",
         "notes": (_DURABLE,),
-        "help": "write an `async def` and await its calls",
+        "help": "give the class an ordinary method that does this, `async def` with its steps awaited, and call that",
     },
     "effectful-argument-default": {
         "message": "a default value cannot hold a step",

@@ -9,15 +9,24 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from weft_compiler.class_index import decorator_name
 from weft_compiler.consumers import LAZY, can_wait, is_library
 from weft_compiler.diagnostics import Reporter
 from weft_compiler.flow import analyse
-from weft_compiler.flow_calls import Facts
+from weft_compiler.flow_classes import Facts
 from weft_compiler.flow_paths import FunctionValue, Site, ToolValue, Use
 from weft_compiler.lasting import find_lasting
 from weft_compiler.module_members import asyncio_name
 from weft_compiler.ownership import Owners
 from weft_compiler.resolve import Names, RunnableNode, is_generator
+
+#: Special methods that the machine can run wherever syntax, or one of a few builtins, calls them.
+DURABLE_METHODS = frozenset(
+    {
+        "__new__", "__init__", "__post_init__", "__call__", "__getitem__", "__contains__", "__len__", "__str__",
+        "__repr__", "__format__", "__next__", "__enter__", "__exit__",
+    }
+)  # fmt: skip
 
 
 @dataclass
@@ -28,8 +37,8 @@ class Effects:
     suspending: set[ast.AST] = field(default_factory=set)
     #: Calls that are awaited though the source has no `await`.
     implicit: set[ast.Call] = field(default_factory=set)
-    #: Calls, not awaited, of effectful synchronous functions.
-    inline: set[ast.Call] = field(default_factory=set)
+    #: Calls, not awaited, of effectful synchronous functions; and where else Python may call one by itself.
+    inline: set[ast.AST] = field(default_factory=set)
     #: Calls of `asyncio.run`.
     runs: set[ast.Call] = field(default_factory=set)
     #: Functions whose bodies the machine runs.
@@ -42,12 +51,18 @@ class Effects:
     spread: set[ast.expr] = field(default_factory=set)
     #: Generator expressions that are asynchronous.
     asynchronous: set[ast.GeneratorExp] = field(default_factory=set)
-    callees: dict[ast.Call, set[ToolValue | FunctionValue]] = field(default_factory=dict)
+    callees: dict[ast.AST, set[ToolValue | FunctionValue]] = field(default_factory=dict)
     #: The calls that each waiting expression waits for, as far as they are known.
     sources: dict[ast.AST, set[Site]] = field(default_factory=dict)
 
     def suspends(self, node: ast.AST) -> bool:
         return node in self.suspending
+
+    def stand_in(self, made: ast.expr, node: ast.expr) -> None:
+        """Notes that an expression of the compiler's own waits where `node` does."""
+        self.inline.add(made)
+        self.suspending.add(made)
+        self.callees[made] = self.callees.get(node, set())
 
     def is_fresh(self, node: ast.expr) -> bool:
         """Whether the value is a generator that was made here, alone or wrapped, so that nothing else can hold it."""
@@ -91,7 +106,8 @@ def infer_effects(tree: ast.Module, names: Names, tools: set[str], reporter: Rep
     for spot in owners.yields:
         if owners.runner(spot) in effects.graph_functions:
             effects.suspending |= owners.chain(spot)
-    _report_callbacks(facts, effects, owners, reporter)
+    _report_callbacks(facts, effects, reporter)
+    _report_methods(tree, effects, reporter)
     _report_consumers(facts, effects, owners, names, reporter)
     return effects
 
@@ -133,11 +149,11 @@ def _spread(facts: Facts, effects: Effects, owners: Owners) -> None:
     while seeds:
         runners = [owners.runner(seed) for seed in seeds]
         generators = {r for r in runners if _is_plain_generator(r, owners)} - effects.stepped
-        added = {f for f in runners if isinstance(f, ast.FunctionDef) and f not in effects.graph_functions}
+        added = {f for f in runners if isinstance(f, ast.FunctionDef | ast.Lambda) and f not in effects.graph_functions}
         effects.stepped |= generators  # type: ignore[arg-type]
         effects.graph_functions |= added
         functions = added - generators
-        found = [call for call, callees in facts.callees.items() if any(_is_in(c, functions) for c in callees)]
+        found = [spot for spot, callees in facts.callees.items() if any(_is_in(c, functions) for c in callees)]
         effects.inline |= set(found)
         walks = [node for node, asked in facts.walks.items() if any(g.node in generators for g in asked)]
         if any(isinstance(g, ast.FunctionDef) and g.name == "__iter__" for g in generators):
@@ -157,18 +173,27 @@ def _is_plain_generator(runner: ast.AST | None, owners: Owners) -> bool:
     return isinstance(runner, ast.GeneratorExp) and runner not in owners.asynchronous
 
 
-def _is_in(callee: ToolValue | FunctionValue, functions: set[ast.FunctionDef]) -> bool:
+def _is_in(callee: ToolValue | FunctionValue, functions: set[ast.FunctionDef | ast.Lambda]) -> bool:
     return isinstance(callee, FunctionValue) and callee.node in functions
 
 
-def _report_callbacks(facts: Facts, effects: Effects, owners: Owners, reporter: Reporter) -> None:
-    for node in owners.lambdas:
-        if effects.suspends(node.body):
-            reporter.report("effectful-lambda", node)
+def _report_callbacks(facts: Facts, effects: Effects, reporter: Reporter) -> None:
+    """Reports functions that hold steps and are called from inside Python: by a library, a decorator, or Python itself."""
     for handed, call in facts.handed_out:
+        if isinstance(handed, FunctionValue) and isinstance(handed.node, ast.Lambda):
+            if handed.node in effects.graph_functions:
+                body = ast.unparse(handed.node.body)
+                reporter.report("effectful-lambda", handed.node, caller=ast.unparse(call.func), body=body)
+            continue
         name = handed.name if isinstance(handed, ToolValue) else _effectful_name(handed, effects)
         if name is not None:
             reporter.report("effectful-callback", call, name=name, caller=ast.unparse(call.func))
+    for function, decorator in facts.decorated:
+        if _effectful_name(function, effects) is not None:
+            reporter.report("effectful-decorator", function.node, name=ast.unparse(decorator))
+    for decorator, application in facts.applications.items():
+        if application in effects.inline or application in effects.implicit:
+            reporter.report("effectful-decorator", decorator, name=ast.unparse(decorator))
 
 
 def _effectful_name(function: FunctionValue, effects: Effects) -> str | None:
@@ -191,3 +216,16 @@ def _report_consumers(facts: Facts, effects: Effects, owners: Owners, names: Nam
             and is_library(node.func, names, owners.calls[node])
         ):
             reporter.report("effectful-generator", node, consumer=ast.unparse(node.func))
+
+
+def _report_methods(tree: ast.Module, effects: Effects, reporter: Reporter) -> None:
+    """Reports special methods that hold steps and that Python calls where a run cannot stop."""
+    for cls in [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]:
+        is_enum = any(decorator_name(base).endswith(("Enum", "Flag")) for base in cls.bases)
+        for method in cls.body:
+            if not isinstance(method, ast.FunctionDef) or method not in effects.graph_functions - effects.generators:
+                continue
+            accessor = {decorator_name(d) for d in method.decorator_list} & {"setter", "deleter"}
+            special = method.name.startswith("__") and method.name.endswith("__")
+            if accessor or (special and (is_enum or method.name not in DURABLE_METHODS)):
+                reporter.report("effectful-method", method, name=method.name, cls=cls.name)

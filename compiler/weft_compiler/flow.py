@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from weft_compiler.flow_calls import CallFlows, Facts
+from weft_compiler.class_index import ClassIndex
+from weft_compiler.flow_calls import CallFlows
+from weft_compiler.flow_classes import AWAITED_METHODS, Facts, formatting_methods
 from weft_compiler.flow_paths import (
     NOTHING,
     Flow,
@@ -41,15 +43,21 @@ class _Analysis(CallFlows):
         self.names = names
         self.tools = tools
         self.assigned: dict[object, set[ast.expr]] = defaultdict(set)
-        self.methods: Mapping[str, list[FunctionNode]] = _methods(tree)
+        self.classes = ClassIndex(tree, names)
         self.scope = names.module
         self.function: ast.AST = tree
         before = -1
         while before != self._size():
             before = self._size()
-            self.facts.handed_out.clear()
-            self._body(tree.body)
+            self._pass(tree)
+        self.settled = True
+        self._pass(tree)
         self._need(frozenset(self.returns[tree]))
+
+    def _pass(self, tree: ast.Module) -> None:
+        self.facts.handed_out.clear()
+        self.facts.decorated.clear()
+        self._body(tree.body)
 
     def _size(self) -> int:
         flows = sum(len(flow) for flow in [*self.facts.walks.values(), *self.facts.spread.values()])
@@ -65,14 +73,15 @@ class _Analysis(CallFlows):
     def _statement(self, node: ast.stmt) -> None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                for decorator in node.decorator_list:
-                    self._need(self.value(decorator))
                 self._define(node)
-                self._flow_to(node.name, frozenset({(self._function_value(node), "")}))
+                self._flow_to(node.name, self._decorated(node, frozenset({(self._function_value(node), "")})))
             case ast.ClassDef():
+                for part in [*node.bases, *(k.value for k in node.keywords)]:
+                    self._need(self.value(part))
                 outer, self.scope = self.scope, self.names.scopes[node]
                 self._body(node.body)
                 self.scope = outer
+                self._flow_to(node.name, self._decorated(node, frozenset({(self._class_value(node), "")})))
             case ast.Assign():
                 flow = self.value(node.value)
                 if any(map(_takes_all, node.targets)):
@@ -93,7 +102,7 @@ class _Analysis(CallFlows):
                 self._body(node.body + node.orelse)
             case ast.Return():
                 if node.value is not None:
-                    self.returns[self.function] |= self.value(node.value)
+                    self._return(self.value(node.value), node)
             case ast.Expr():
                 self.value(node.value)
             case ast.If() | ast.While():
@@ -108,6 +117,8 @@ class _Analysis(CallFlows):
             case ast.Try() | ast.TryStar():
                 self._body(node.body)
                 for handler in node.handlers:
+                    if handler.type is not None:
+                        self._need(self.value(handler.type))
                     self._body(handler.body)
                 self._body(node.orelse + node.finalbody)
             case ast.Match():
@@ -120,6 +131,11 @@ class _Analysis(CallFlows):
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
                         self._need(self.value(child))
+
+    def _return(self, flow: Flow, node: ast.Return) -> None:
+        self.returns[self.function] |= flow
+        if getattr(self.function, "name", "") in AWAITED_METHODS and self.classes.owner_of(self.function) is not None:
+            self._consume(flow, node)
 
     def _define(self, node: FunctionNode | ast.Lambda) -> None:
         for parameter, default in _defaults(node.args):
@@ -211,9 +227,7 @@ class _Analysis(CallFlows):
             case ast.Subscript():
                 return self._subscript(node)
             case ast.Attribute():
-                flow = self.value(node.value)
-                self._need(bare(flow))
-                return frozenset(self.env["attribute", node.attr])
+                return self._attribute(node)
             case ast.IfExp():
                 self._need(bare(self.value(node.test)))
                 return self.value(node.body) | self.value(node.orelse)
@@ -251,6 +265,8 @@ class _Analysis(CallFlows):
                 return NOTHING
 
     def _parts(self, node: ast.AST) -> None:
+        if isinstance(node, ast.FormattedValue):
+            self._implicit_call(node, formatting_methods(self.classes, node.conversion))
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self._need(self.value(child))
@@ -281,6 +297,8 @@ class _Analysis(CallFlows):
 
     def _compare(self, node: ast.Compare) -> None:
         neutral = all(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops)
+        if len(node.ops) == 1 and isinstance(node.ops[0], (ast.In, ast.NotIn)):
+            self._implicit_call(node, self.classes.methods.get("__contains__", []))
         searches = any(isinstance(op, (ast.In, ast.NotIn)) for op in node.ops)
         for operand in [node.left, *node.comparators]:
             flow = self.value(operand)
@@ -290,12 +308,15 @@ class _Analysis(CallFlows):
                 self.facts.walks[node] |= generators_in(flow)
 
     def _subscript(self, node: ast.Subscript) -> Flow:
-        flow = self.value(node.value)
-        self._need(self.value(node.slice))
+        flow, place = self.value(node.value), self.value(node.slice)
+        self._need(place)
+        given: Flow = NOTHING
+        if isinstance(node.ctx, ast.Load):
+            given = self._implicit_call(node, self.classes.methods.get("__getitem__", []), [place])
         if isinstance(node.slice, ast.Slice):
-            return flow
+            return flow | given
         self._need(bare(flow))
-        return taken(flow)
+        return taken(flow) | given
 
     def _iterable(self, node: ast.expr, walk: ast.AST) -> Flow:
         flow = self.value(node)
@@ -326,16 +347,6 @@ def _takes_all(target: ast.expr) -> bool:
     if isinstance(target, ast.Subscript):
         return isinstance(target.slice, ast.Slice)
     return isinstance(target, ast.Tuple | ast.List)
-
-
-def _methods(tree: ast.Module) -> dict[str, list[FunctionNode]]:
-    found: dict[str, list[FunctionNode]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef):
-            for statement in node.body:
-                if isinstance(statement, FunctionNode):
-                    found.setdefault(statement.name, []).append(statement)
-    return found
 
 
 def _defaults(args: ast.arguments) -> list[tuple[str, ast.expr]]:

@@ -6,33 +6,28 @@
 from __future__ import annotations
 
 import ast
-from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from abc import abstractmethod
 
-from weft_compiler.consumers import ASKING, LAZY, consumer_name
+from weft_compiler.class_index import decorator_name
+from weft_compiler.consumers import ASKING
+from weft_compiler.flow_classes import BUILTIN_METHODS, ClassFlows
 from weft_compiler.flow_paths import (
     NOTHING,
+    ClassValue,
     Flow,
     FunctionValue,
-    GeneratorValue,
-    Item,
     Path,
-    Site,
     ToolValue,
-    Use,
     at_place,
     bare,
     generators_in,
     iterated,
     ordered,
-    place_of,
     taken,
     wrapped,
 )
 from weft_compiler.module_members import asyncio_name, library_member
-from weft_compiler.resolve import FunctionNode, Names, RunnableNode, Scope, is_generator, parameters
+from weft_compiler.resolve import parameters
 
 #: asyncio's functions that take an awaitable as their first argument and see to it.
 _CONSUMERS = frozenset({"create_task", "ensure_future", "wait_for", "shield", "run", "run_coroutine_threadsafe"})
@@ -42,6 +37,8 @@ _COLLECTION_CONSUMERS = frozenset({"wait", "as_completed"})
 _CONSUMING_METHODS = frozenset({"create_task", "run_until_complete", "start_soon"})
 _SAME_LEVEL = frozenset({"list", "tuple", "set", "frozenset", "reversed", "sorted", "iter", "dict"})
 _DEEPER = frozenset({"zip", "enumerate"})
+#: What calls a class that it is given.
+_MAKERS = frozenset({"map", "starmap", "defaultdict", "field", "reduce", "setdefault"})
 #: Builtins that call what they are given as `key`.
 _KEYED = frozenset({"min", "max"})
 _NEUTRAL = frozenset({"len", "type", "id", "isinstance", "callable", "bool"})
@@ -54,53 +51,15 @@ _LIBRARY_SAME_LEVEL = frozenset(
 _LIBRARY_DEEPER = frozenset(f"itertools.{name}" for name in ("batched", "pairwise", "product", "tee", "zip_longest"))
 _LIBRARY_COPIES = frozenset({"copy.copy", "copy.deepcopy", "typing.cast"})
 #: Those that keep a function and never call it.
-_LIBRARY_NEUTRAL = frozenset({"functools.wraps", "functools.update_wrapper"})
+_LIBRARY_NEUTRAL = frozenset({"functools.wraps"})
+#: Those that give a function, which is called where their result is.
+_LIBRARY_WRAPPERS = frozenset({"functools.partial", "functools.update_wrapper"})
 
 
-@dataclass
-class Facts:
-    """What the analysis found."""
-
-    sites: dict[ast.Call, list[Site]] = field(default_factory=dict)
-    uses: dict[Site, set[Use]] = field(default_factory=lambda: defaultdict(set))
-    #: What the callee of each call can be.
-    callees: dict[ast.Call, set[ToolValue | FunctionValue]] = field(default_factory=dict)
-    #: What each waiting expression waits for, as far as it is known.
-    sources: dict[ast.AST, set[Site]] = field(default_factory=lambda: defaultdict(set))
-    #: Functions, and tools as keys or predicates, handed to code that is not the orchestration's own, with the call that does it.
-    handed_out: list[tuple[FunctionValue | ToolValue, ast.Call]] = field(default_factory=list)
-    #: The generators that each `for` (also of a comprehension), `yield from`, or call asks for elements.
-    walks: dict[ast.AST, set[GeneratorValue]] = field(default_factory=lambda: defaultdict(set))
-    #: Those that are taken whole where an expression stands: by a star, or by unpacking.
-    spread: dict[ast.expr, set[GeneratorValue]] = field(default_factory=lambda: defaultdict(set))
-
-
-class CallFlows(ABC):
+class CallFlows(ClassFlows):
     """What a call does to the flows of its arguments, and what it gives."""
 
-    names: Names
     tools: frozenset[str]
-    facts: Facts
-    scope: Scope
-    #: What each variable holds, by (owner, name), and each attribute, by ("attribute", name).
-    env: dict[object, set[tuple[Item, Path]]]
-    returns: dict[ast.AST, set[tuple[Item, Path]]]
-    #: What each generator gives, element by element.
-    yields: dict[ast.AST, set[tuple[Item, Path]]]
-    methods: Mapping[str, list[FunctionNode]]
-
-    def __init__(self) -> None:
-        self.facts = Facts()
-        self.env = defaultdict(set)
-        self.returns = defaultdict(set)
-        self.yields = defaultdict(set)
-        self._values: dict[ast.AST, FunctionValue] = {}
-        self._generators: dict[ast.AST, GeneratorValue] = {}
-        self._sites: dict[tuple[ast.Call, object], Site] = {}
-
-    @abstractmethod
-    def value(self, node: ast.expr) -> Flow:
-        """What the value of an expression holds."""
 
     @abstractmethod
     def _store_into(self, container: ast.expr, flow: Flow, kind: Path | None = None) -> None:
@@ -121,74 +80,11 @@ class CallFlows(ABC):
             and node.func.id not in self.tools
         ):
             return self._builtin_call(node, node.func.id)
-        return self._call_of(node, self.value(node.func))
+        arguments, keywords = self._arguments(node)
+        return self._call_of(node, self.value(node.func), arguments, keywords)
 
-    def _call_of(self, node: ast.Call, callee: Flow) -> Flow:
-        """A call of whatever the flow holds: tools, functions, or what only the run knows."""
-        found = {item for item, path in callee if not path and isinstance(item, ToolValue | FunctionValue)}
-        self.facts.callees.setdefault(node, set()).update(found)
-        arguments = [self.value(a) for a in node.args]
-        keywords = {k.arg: self.value(k.value) for k in node.keywords}
-        result: Flow = NOTHING
-        for item in sorted(found, key=place_of):
-            if isinstance(item, ToolValue):
-                self._need_all([*arguments, *keywords.values()])
-                result |= {(self._site(node, item), "")}
-            else:
-                self._bind(item.node, node, arguments, keywords)
-                result |= self._result_of(node, item)
-        if not found:
-            for flow in [*arguments, *keywords.values()]:
-                self._use(flow, "escaped")
-            result |= self._walked(node, [*arguments, *keywords.values()])
-        return result
-
-    def _result_of(self, node: ast.Call, callee: FunctionValue) -> Flow:
-        if not isinstance(callee.node, ast.Lambda) and is_generator(callee.node):
-            if callee.node.decorator_list:
-                return NOTHING
-            return self._made(callee.node)
-        if isinstance(callee.node, ast.AsyncFunctionDef):
-            return frozenset({(self._site(node, callee), "")})
-        return frozenset(self.returns[callee.node])
-
-    def _made(self, node: RunnableNode) -> Flow:
-        """What a call of a generator function, or a generator expression, gives."""
-        generator = self._generators.setdefault(node, GeneratorValue(node))
-        given = wrapped(frozenset(self.yields[node]))
-        return given if isinstance(node, ast.AsyncFunctionDef) else given | {(generator, "")}
-
-    def _walked(self, node: ast.Call, arguments: list[Flow]) -> Flow:
-        """Notes the generators that a call may ask; gives those that its result asks in its turn."""
-        held = frozenset().union(*(generators_in(flow) for flow in arguments))
-        self.facts.walks[node] |= held
-        name = consumer_name(node.func)
-        return frozenset((generator, "") for generator in held if name in LAZY or name == "iter")
-
-    def _bind(
-        self,
-        function: FunctionNode | ast.Lambda,
-        node: ast.Call,
-        arguments: list[Flow],
-        keywords: dict[str | None, Flow],
-    ) -> None:
-        scope = self.names.scopes[function]
-        positional = [p.arg for p in [*function.args.posonlyargs, *function.args.args]]
-        if positional and isinstance(node.func, ast.Attribute) and scope.parent and scope.parent.kind == "class":
-            positional = positional[1:]
-        for index, (argument, flow) in enumerate(zip(node.args, arguments, strict=True)):
-            if isinstance(argument, ast.Starred):
-                for name in positional[index:]:
-                    self.env[scope, name] |= iterated(flow)
-            elif index < len(positional):
-                self.env[scope, positional[index]] |= flow
-            elif function.args.vararg:
-                self.env[scope, function.args.vararg.arg] |= wrapped(flow)
-        for key, flow in keywords.items():
-            if key in {p.arg for p in parameters(function.args)}:
-                self.env[scope, key] |= flow
-            elif function.args.kwarg:
-                self.env[scope, function.args.kwarg.arg] |= wrapped(flow, "d")
+    def _arguments(self, node: ast.Call) -> tuple[list[Flow], dict[str | None, Flow]]:
+        return [self.value(a) for a in node.args], {k.arg: self.value(k.value) for k in node.keywords}
 
     def _asyncio_call(self, node: ast.Call, name: str) -> Flow:
         flows = [self.value(a) for a in node.args] + [self.value(k.value) for k in node.keywords]
@@ -217,10 +113,14 @@ class CallFlows(ABC):
         stored = frozenset(self.env["attribute", func.attr])
         if func.attr in ASKING:
             self.facts.walks[node] |= generators_in(receiver)
-        if func.attr in self.methods or stored:
-            own = [(self._function_value(m), "") for m in self.methods.get(func.attr, [])]
-            return self._call_of(node, stored | frozenset(own))
+        own = self._methods_meant(func, receiver)
+        if own or stored:
+            keywords = {k.arg: self.value(k.value) for k in node.keywords}
+            return self._call_of(node, stored | own, arguments, keywords)
         passed = self._walked(node, arguments)
+        if func.attr == "__await__":
+            self._consume(receiver, node)
+            return NOTHING
         if func.attr in _CONSUMING_METHODS and arguments:
             self._consume(arguments[0], node)
             return NOTHING
@@ -246,8 +146,8 @@ class CallFlows(ABC):
         if func.attr in ("values", "items"):
             found = wrapped(taken(receiver))
             return found if func.attr == "values" else wrapped(wrapped(taken(receiver), "1"))
-        keywords = [self.value(k.value) for k in node.keywords]
-        self._hand_out(node, [*arguments, *keywords], tools_too=func.attr == "sort")
+        rest = [self.value(k.value) for k in node.keywords]
+        self._hand_out(node, [*arguments, *rest], tools_too=func.attr == "sort")
         return passed | (iterated(receiver) if func.attr in ASKING else NOTHING)
 
     def _library_call(self, node: ast.Call, member: str) -> Flow:
@@ -256,6 +156,9 @@ class CallFlows(ABC):
         passed = self._walked(node, flows)
         if member in _LIBRARY_NEUTRAL:
             return NOTHING
+        if member in _LIBRARY_WRAPPERS and arguments:
+            self._bind_partly(node, arguments)
+            return arguments[0]
         if member in _LIBRARY_COPIES and arguments:
             return arguments[-1]
         if member in _LIBRARY_SAME_LEVEL | _LIBRARY_DEEPER:
@@ -275,12 +178,24 @@ class CallFlows(ABC):
         self._hand_out(node, flows)
         return passed
 
+    def _bind_partly(self, node: ast.Call, arguments: list[Flow]) -> None:
+        """`partial(f, a, k=b)`: the function gets these arguments, whenever it is called."""
+        given = ast.Call(node.args[0], node.args[1:], node.keywords)
+        keywords = {k.arg: self.value(k.value) for k in node.keywords}
+        for item, path in ordered(arguments[0]):
+            if not path and isinstance(item, FunctionValue):
+                self._bind(item.node, given, arguments[1:], keywords)
+
     def _builtin_call(self, node: ast.Call, name: str) -> Flow:
         arguments = [self.value(a) for a in node.args]
         keywords = [self.value(k.value) for k in node.keywords]
+        methods = [m for each in BUILTIN_METHODS.get(name, ()) for m in self.classes.methods.get(each, [])]
+        given = self._implicit_call(node, methods)
+        if name == "type" and len(node.args) == 1:
+            return self._own_type(node.args[0])
         if name in _NEUTRAL:
             return NOTHING
-        return self._walked(node, arguments) | self._given_by(node, name, arguments, keywords)
+        return given | self._walked(node, arguments) | self._given_by(node, name, arguments, keywords)
 
     def _given_by(self, node: ast.Call, name: str, arguments: list[Flow], keywords: list[Flow]) -> Flow:
         if name in _SAME_LEVEL and arguments:
@@ -313,6 +228,8 @@ class CallFlows(ABC):
                 else:
                     self.facts.handed_out.append((item, node))
                     result |= wrapped(frozenset(self.returns[item.node]))
+            elif not path and isinstance(item, ClassValue):
+                self._hand_out(node, [frozenset({(item, "")})])
         if name == "filter":
             self._hand_out(node, arguments[:1], tools_too=True)
             self._need(frozenset((item, "") for item, _ in result))
@@ -329,41 +246,6 @@ class CallFlows(ABC):
             for item, path in ordered(flow):
                 if isinstance(item, FunctionValue) or (tools_too and isinstance(item, ToolValue) and not path):
                     self.facts.handed_out.append((item, node))
-
-    # -- uses --------------------------------------------------------------------------------------------------------
-
-    def _site(self, node: ast.Call, callee: ToolValue | FunctionValue, mapped: bool = False) -> Site:
-        key = (node, callee)
-        if key not in self._sites:
-            site = self._sites[key] = Site(node, callee, mapped)
-            self.facts.sites.setdefault(node, []).append(site)
-            self.facts.uses[site] = set()
-        return self._sites[key]
-
-    def _function_value(self, node: FunctionNode | ast.Lambda) -> FunctionValue:
-        return self._values.setdefault(node, FunctionValue(node))
-
-    def _use(self, flow: Flow, use: Use) -> None:
-        for item, _ in flow:
-            if isinstance(item, Site):
-                self.facts.uses[item].add(use)
-
-    def _need(self, flow: Flow) -> None:
-        self._use(flow, "needed")
-
-    def _need_all(self, flows: list[Flow]) -> None:
-        for flow in flows:
-            self._need(flow)
-
-    def _consume(self, flow: Flow, waiting: ast.AST) -> None:
-        reached = bare(flow)
-        self._use(reached, "consumed")
-        self.facts.sources[waiting] |= {item for item, _ in reached if isinstance(item, Site)}
-
-    def _await(self, flow: Flow, waiting: ast.AST) -> Flow:
-        self._consume(flow, waiting)
-        result: Flow = NOTHING
-        for item, path in flow:
-            if not path and isinstance(item, Site) and isinstance(item.callee, FunctionValue):
-                result |= frozenset(self.returns[item.callee.node])
-        return result
+                elif isinstance(item, ClassValue) and decorator_name(node.func) in _MAKERS:
+                    made = self.classes.constructors(item.node)
+                    self.facts.handed_out += [(self._function_value(m), node) for m in made]

@@ -40,6 +40,13 @@ class GeneratorValue:
 
 
 @dataclass(frozen=True, eq=False)
+class ClassValue:
+    """A class of the orchestration as a value; one object for each `class` statement."""
+
+    node: ast.ClassDef
+
+
+@dataclass(frozen=True, eq=False)
 class Site:
     """A call whose value is a coroutine unless it is awaited: of a tool, or of an asynchronous function."""
 
@@ -49,7 +56,7 @@ class Site:
     mapped: bool = False
 
 
-Item = ToolValue | FunctionValue | GeneratorValue | Site
+Item = ToolValue | FunctionValue | GeneratorValue | ClassValue | Site
 Flow = frozenset[tuple[Item, Path]]
 NOTHING: Flow = frozenset()
 
@@ -89,7 +96,7 @@ def place_of(item: Item) -> tuple[int, int, str]:
     match item:
         case ToolValue():
             return (0, 0, item.name)
-        case FunctionValue() | GeneratorValue():
+        case FunctionValue() | GeneratorValue() | ClassValue():
             return (item.node.lineno, item.node.col_offset, "")
         case Site():
             return (item.call.lineno, item.call.col_offset, "")

@@ -58,7 +58,7 @@ class Code(_Frozen):
 
     `text` is canonical (as `ast.unparse` prints). `lines` gives the source line of each located AST node of the text in
     `ast.walk` order, run-length encoded as `line` or `line*count`, so that errors name the orchestration's own lines.
-    `functions` names, in the order of their `def` in the text, the graph functions whose bodies stand as `...` there.
+    `functions` names, in `ast.walk` order, the graph functions whose bodies stand as `...` there.
     """
 
     text: str
@@ -109,7 +109,8 @@ class Call(_Awaiting):
 class Invoke(_Awaiting):
     """A call of one of the orchestration's own effectful functions, or of a callee known only at run time (`*`).
 
-    `awaited` is False where a synchronous effectful function is called: its frames run in the caller's strand.
+    `awaited` is False where a synchronous effectful function is called: its frames run in the caller's strand. Its value
+    is then a call, or an expression over names and constants at which Python calls a method: `x.p`, `x[k]`, `k in x`.
     """
 
     kind: Literal["invoke"] = "invoke"

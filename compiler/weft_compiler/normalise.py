@@ -2,8 +2,8 @@
 
 - Annotations outside of class bodies go: a run does not evaluate them.
 - Private names in classes get their full spelling, `_Class__name`, since methods are run outside of their class.
-- A function's body that is just `...` becomes `pass`, and a generator's `...` becomes an expression; after this, `...` marks the
-  functions and generator expressions that the machine runs.
+- A function's body that is just `...` becomes `pass`, and a lambda's or a generator's `...` becomes an expression; after this,
+  `...` marks the functions, lambdas and generator expressions that the machine runs.
 """
 
 from __future__ import annotations
@@ -49,9 +49,12 @@ class _Normaliser(ast.NodeTransformer):
 
     def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
         self.generic_visit(node)
-        if isinstance(node.elt, ast.Constant) and node.elt.value is ...:
-            chosen = ast.IfExp(ast.Constant(True), node.elt, ast.copy_location(ast.Constant(None), node.elt))
-            node.elt = ast.copy_location(chosen, node.elt)
+        node.elt = _spelt_out(node.elt)
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        self.generic_visit(node)
+        node.body = _spelt_out(node.body)
         return node
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
@@ -106,6 +109,13 @@ def _declaration(name: ast.Name) -> ast.stmt:
     """A statement that never runs and makes the name local, as a bare annotation does."""
     assign = ast.Assign([ast.copy_location(ast.Name(name.id, ast.Store()), name)], ast.Constant(None))
     return ast.If(ast.Constant(False), [assign], [])
+
+
+def _spelt_out(node: ast.expr) -> ast.expr:
+    """The expression, `...` in another form."""
+    if not isinstance(node, ast.Constant) or node.value is not ...:
+        return node
+    return ast.copy_location(ast.IfExp(ast.Constant(True), node, ast.copy_location(ast.Constant(None), node)), node)
 
 
 def _is_ellipsis(node: ast.stmt) -> bool:

@@ -24,7 +24,6 @@ class Owners:
         self.parents: dict[ast.AST, ast.AST] = {}
         self.calls: dict[ast.Call, Scope] = {}
         self.functions: list[FunctionNode] = []
-        self.lambdas: list[ast.Lambda] = []
         self.awaits: list[ast.AST] = []
         self.yields: list[ast.AST] = []
         #: Each `for`, also those of comprehensions.
@@ -49,8 +48,6 @@ class Owners:
             self.separate.add(node)
         elif isinstance(node, ast.For) or (isinstance(node, ast.comprehension) and not node.is_async):
             self.loops.append(node)
-        elif isinstance(node, ast.Lambda):
-            self.lambdas.append(node)
         elif isinstance(node, (ast.Yield, ast.YieldFrom)):
             self.yields.append(node)
         elif isinstance(node, _ASYNC_SYNTAX) or (isinstance(node, ast.comprehension) and node.is_async):

@@ -19,7 +19,7 @@ ScopeKind = Literal["module", "function", "lambda", "class", "comprehension", "g
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 ComprehensionNode = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 #: What can run as a frame of its own.
-RunnableNode = FunctionNode | ast.GeneratorExp
+RunnableNode = FunctionNode | ast.GeneratorExp | ast.Lambda
 
 #: Scopes whose code can outlive the expression that made them.
 _CAPTURING: frozenset[ScopeKind] = frozenset({"function", "lambda", "class", "generator"})

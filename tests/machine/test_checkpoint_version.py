@@ -14,6 +14,7 @@ from weft_workflows.machine import (
     graph_frame,
     groups,
     locks,
+    operations,
     queues,
     stepped,
     values,
@@ -27,7 +28,7 @@ from tests.machine.running import start
 
 #: A digest of all kinds for each version. When the test fails: raise `CHECKPOINT_VERSION`, unless no checkpoint of
 #: that version was ever written by a release, and put the new digest here.
-FINGERPRINTS = {1: "cbc4779b31a9f33c1208f36f52b1c505761747a47497e703f0a6161f14330813"}
+FINGERPRINTS = {1: "b9bbdec05ad39785b091d3afb52674d7a1f88e5217bcc63d724daf21e47f8978"}
 
 
 def test_kinds_change_with_the_version() -> None:
@@ -39,7 +40,7 @@ def test_every_attribute_of_a_run_is_known() -> None:
     machine, _ = start("await step()")
     program = machine._program
     assert sorted(vars(machine)) == ["_ending", "_main", "_over", "_plan_json", "_program"]
-    made_anew = ["asyncio", "context", "inline", "meter", "trace", "unit"]
+    made_anew = ["asyncio", "context", "deferral", "inline", "meter", "special_builtins", "trace", "unit"]
     assert sorted(vars(program)) == sorted([*made_anew, "loop", "namespace", "random", "seed"])
     state = ["now", "ready", "steps", "task_count", "tasks", "timer_count", "timers"]
     assert sorted(vars(program.loop)) == sorted([*state, "charge", "commands", "context", "current", "drive"])
@@ -55,6 +56,7 @@ def test_every_class_of_the_machine_has_a_kind() -> None:
         "LoopCursor",
         "AttemptCursor",
         "WithCursor",
+        "Deferral",
         "DelegateCursor",
         "SteppedFrame",
         "_Held",
@@ -75,6 +77,7 @@ def test_every_class_of_the_machine_has_a_kind() -> None:
             graph_frame,
             groups,
             locks,
+            operations,
             queues,
             stepped,
             values,

@@ -13,9 +13,9 @@ from weft_compiler.module_members import asyncio_name
 
 
 def is_waiting_call(b: Builder, node: ast.expr) -> bool:
-    """Whether a call waits though it stands in no `await`."""
+    """Whether a call, written out or made by Python itself, waits though it stands in no `await`."""
     effects = b.unit.effects
-    return isinstance(node, ast.Call) and (node in effects.implicit or node in effects.inline or node in effects.runs)
+    return node in effects.implicit or node in effects.inline or node in effects.runs
 
 
 def emit_into(b: Builder, node: ast.expr, target: str | None) -> bool:
@@ -26,18 +26,31 @@ def emit_into(b: Builder, node: ast.expr, target: str | None) -> bool:
     if isinstance(node, (ast.Yield, ast.YieldFrom)):
         _emit_yield(b, node, target)
         return True
-    if is_waiting_call(b, node):
-        assert isinstance(node, ast.Call)
+    if not is_waiting_call(b, node) or is_negated(node):
+        return False
+    if isinstance(node, ast.Call):
         _emit_waiting_call(b, node, target)
-        return True
-    return False
+    else:
+        _emit_inline(b, node, _on_names(b, node), target)
+    return True
+
+
+def is_negated(node: ast.expr) -> bool:
+    """`x not in y`: what the machine runs is `x in y`."""
+    return isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.NotIn)
+
+
+def lower_negated(b: Builder, node: ast.Compare) -> ast.expr:
+    positive = ast.copy_location(ast.Compare(node.left, [ast.In()], node.comparators), node)
+    b.unit.effects.stand_in(positive, node)
+    return ast.copy_location(ast.UnaryOp(ast.Not(), _into_temporary(b, positive)), node)
 
 
 def lower_await(b: Builder, node: ast.Await | ast.Yield | ast.YieldFrom) -> ast.expr:
     return _into_temporary(b, node)
 
 
-def lower_waiting_call(b: Builder, node: ast.Call) -> ast.expr:
+def lower_waiting_call(b: Builder, node: ast.expr) -> ast.expr:
     return _into_temporary(b, node)
 
 
@@ -79,12 +92,24 @@ def _emit_waiting_call(b: Builder, node: ast.Call, target: str | None) -> None:
         where = b.place(callees[0] if len(callees) == 1 and callees[0] != "*" else "run", [node], [value], target)
         b.emit(graph.Scope(scope="run", callees=callees, value=b.expression(value), target=target, **where))
     elif node in b.unit.effects.inline:
-        names = b.callees_of(node)
-        callee = names[0] if len(names) == 1 else "*"
-        where = b.place(callee if callee != "*" else "invoke", [node], [value], target)
-        b.emit(graph.Invoke(callee=callee, awaited=False, value=b.expression(value), target=target, **where))
+        _emit_inline(b, node, value, target)
     else:
         b.emit(_call_node(b, node, node, value, target, implicit=True))
+
+
+def _on_names(b: Builder, node: ast.expr) -> ast.expr:
+    """The expression over names and constants, so that its operands can be read twice."""
+    lowered: ast.expr = expressions.lower_operands(b, node)
+    held: ast.expr = expressions.with_held_operands(b, lowered)
+    return held
+
+
+def _emit_inline(b: Builder, node: ast.expr, value: ast.expr, target: str | None) -> None:
+    b.flush()
+    names = b.callees_of(node)
+    callee = names[0] if len(names) == 1 else "*"
+    where = b.place(callee if callee != "*" else "invoke", [node], [value], target)
+    b.emit(graph.Invoke(callee=callee, awaited=False, value=b.expression(value), target=target, **where))
 
 
 def _call_node(

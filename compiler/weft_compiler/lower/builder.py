@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weft_compiler import graph
-from weft_compiler.code import expression_code, statements_code
+from weft_compiler.code import FORMATTERS, expression_code, statements_code
 from weft_compiler.diagnostics import Reporter, span_of
 from weft_compiler.effects import Effects
 from weft_compiler.flow_paths import FunctionValue, ToolValue
@@ -46,7 +46,7 @@ class Unit:
     keys: dict[ast.AST, str] = field(default_factory=dict)
     #: Names that a variable of a comprehension must not take when it becomes a variable of the function.
     taken: set[str] = field(default_factory=set)
-    #: What stands for a generator expression that the machine runs, with its key.
+    #: What stands for a generator expression or a lambda that the machine runs, with its key.
     stubs: dict[ast.AST, str] = field(default_factory=dict)
 
     def key_of(self, node: RunnableNode) -> str:
@@ -184,8 +184,9 @@ class Builder:
 
     def reads_and_writes(self, trees: Sequence[ast.AST]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The variables that pure code reads and writes, sorted; builtins and tools are not variables."""
-        statements = [ast.Expr(t) if isinstance(t, ast.expr) else t for t in trees]
-        found = resolve(ast.Module(statements, []))  # type: ignore[arg-type]
+        stubbed = [_Stubs(self).visit(tree) for tree in trees]
+        statements = [ast.Expr(t) if isinstance(t, ast.expr) else t for t in stubbed]
+        found = resolve(ast.Module(statements, []))
         reads = {n for s in found.scopes.values() for n in s.uses if found.owner(s, n) is None}
         return tuple(sorted(n for n in reads if self.is_variable(n))), tuple(sorted(found.module.bindings))
 
@@ -197,6 +198,8 @@ class Builder:
         return tuple(sorted({*reads, *writes}))
 
     def is_variable(self, name: str) -> bool:
+        if name in FORMATTERS:
+            return False
         return name.startswith("__weft_") or bool(self.unit.names.bindings(self.scope, name)) or self.is_own(name)
 
     def is_own(self, name: str) -> bool:
@@ -227,12 +230,10 @@ class Builder:
 
     def callees_in(self, tree: ast.AST) -> list[str]:
         """What the calls in a tree can start: tools and functions by name, sorted."""
-        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        found = {name for call in calls for name in self.callees_of(call)}
-        return sorted(found)
+        return sorted({name for node in ast.walk(tree) for name in self.callees_of(node)})
 
-    def callees_of(self, call: ast.Call) -> list[str]:
-        """The tools and machine-run functions that one call can start, sorted."""
+    def callees_of(self, call: ast.AST) -> list[str]:
+        """The tools and machine-run functions that one call, also one that Python makes, can start, sorted."""
         return sorted(filter(None, map(self._callee_name, self.unit.effects.callees.get(call, set()))))
 
     def sources_of(self, waiting: ast.AST) -> list[str]:
@@ -244,7 +245,6 @@ class Builder:
         if isinstance(callee, ToolValue):
             return callee.name
         if callee.node in self.unit.effects.graph_functions:
-            assert not isinstance(callee.node, ast.Lambda)
             return self.unit.key_of(callee.node)
         return None
 
@@ -271,7 +271,7 @@ class Builder:
 
 
 class _Stubs(ast.NodeTransformer):
-    """Replaces the bodies of functions and generator expressions that the machine runs by `...`.
+    """Replaces the bodies of functions, lambdas and generator expressions that the machine runs by `...`.
 
     `keys` are those of what was replaced, in the order in which a visitor meets it in the text too.
     """
@@ -296,6 +296,18 @@ class _Stubs(ast.NodeTransformer):
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
         return self._visit_function(node)
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        if node in self.unit.stubs:
+            self.keys.append(self.unit.stubs[node])
+            return self.generic_visit(node)
+        if node not in self.unit.effects.graph_functions:
+            return self.generic_visit(node)
+        self.keys.append(self.unit.key_of(node))
+        body = ast.copy_location(ast.Constant(...), node.body)
+        stub = ast.copy_location(ast.Lambda(self.visit(node.args), body), node)
+        self.unit.stubs[stub] = self.unit.key_of(node)
+        return stub
 
     def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
         """`(... for __weft_t0 in xs if (a, b))`: the first iterable, and the variables that the rest mentions."""

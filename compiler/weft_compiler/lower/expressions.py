@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft_compiler import graph
+from weft_compiler.code import formatting_call
 from weft_compiler.lower import awaits, comprehensions
-from weft_compiler.lower.builder import Builder
+from weft_compiler.lower.builder import Builder, located
 
 #: A place in a tree that holds an operand: the node, its field, and the index where the field is a list.
 _Slot = tuple[ast.AST, str, int | None]
@@ -32,7 +33,9 @@ def _lower_parts(b: Builder, node: ast.expr) -> ast.expr:
     match node:
         case ast.Await() | ast.Yield() | ast.YieldFrom():
             return awaits.lower_await(b, node)
-        case ast.Call() if awaits.is_waiting_call(b, node):
+        case ast.Compare() if awaits.is_waiting_call(b, node) and awaits.is_negated(node):
+            return awaits.lower_negated(b, node)
+        case _ if awaits.is_waiting_call(b, node):
             return awaits.lower_waiting_call(b, node)
         case ast.Call() if comprehensions.is_consumed_generator(b, node):
             return comprehensions.lower_consumed_generator(b, node)
@@ -48,9 +51,19 @@ def _lower_parts(b: Builder, node: ast.expr) -> ast.expr:
             return _lower_joined(b, node)
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
             return comprehensions.lower_comprehension(b, node)
+        case ast.Lambda():
+            lower_defaults(b, node.args)
+            return node
         case _:
             lowered: ast.expr = lower_operands(b, node)
             return lowered
+
+
+def lower_defaults(b: Builder, args: ast.arguments) -> None:
+    """Takes what suspends out of the defaults, in their place: the function's node is known by its identity."""
+    slots = [*_slots_of_field(args, "defaults"), *_slots_of_field(args, "kw_defaults")]
+    for slot, value in zip(slots, lower_in_order(b, [_get(slot) for slot in slots]), strict=True):
+        _set(slot, value)
 
 
 def lower_operands(b: Builder, node: Any) -> Any:
@@ -76,6 +89,15 @@ def hold(b: Builder, value: ast.expr) -> ast.expr:
     name = b.temporary()
     b.pend(b.assign(name, value))
     return b.load(name, value)
+
+
+def with_held_operands(b: Builder, node: Any) -> Any:
+    """A copy of the node, whose operands are pure, with each of them under a name or a constant."""
+    node = _copied(node)
+    for slot in _slots(node):
+        operand = _get(slot)
+        _set(slot, operand if isinstance(operand, ast.Constant) else hold(b, operand))
+    return node
 
 
 def _operand(b: Builder, node: ast.expr, held: bool) -> ast.expr:
@@ -232,12 +254,27 @@ def _lower_joined(b: Builder, node: ast.JoinedStr) -> ast.expr:
         if not isinstance(part, ast.FormattedValue):
             values.append(part)
             continue
-        lowered: ast.expr = lower_operands(b, part)
+        lowered: ast.expr = _lower_formatted(b, part)
         if index < last:
             text = hold(b, ast.copy_location(ast.JoinedStr([lowered]), part))
             lowered = ast.copy_location(ast.FormattedValue(text, -1, None), part)
         values.append(lowered)
     return ast.copy_location(ast.JoinedStr(values), node)
+
+
+def _lower_formatted(b: Builder, node: ast.FormattedValue) -> ast.expr:
+    """One place of an f-string; where formatting the value can hold steps, its text is made first."""
+    if not awaits.is_waiting_call(b, node):
+        lowered: ast.expr = lower_operands(b, node)
+        return lowered
+    first = node if node.conversion == -1 else ast.FormattedValue(node.value, node.conversion, None)
+    made = located(formatting_call(first), node)
+    b.unit.effects.stand_in(made, node)
+    text = awaits.lower_waiting_call(b, made)
+    if first is node:
+        return ast.copy_location(ast.FormattedValue(text, -1, None), node)
+    shown: ast.expr = lower_operands(b, ast.copy_location(ast.FormattedValue(text, -1, node.format_spec), node))
+    return shown
 
 
 def assign_expression(b: Builder, name: str, node: ast.expr) -> None:

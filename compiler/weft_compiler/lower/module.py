@@ -10,7 +10,7 @@ from weft_compiler.diagnostics import span_of
 from weft_compiler.lower.builder import FIRST, Builder, Unit, located
 from weft_compiler.lower.comprehensions import lower_generator_expression
 from weft_compiler.lower.statements import lower_body
-from weft_compiler.resolve import FunctionNode, RunnableNode, parameters
+from weft_compiler.resolve import FunctionNode, RunnableNode, is_generator, parameters
 
 MODULE = "<module>"
 #: What a method's class is called in its code.
@@ -58,14 +58,20 @@ def _lower_runnable(unit: Unit, node: RunnableNode) -> graph.Function:
     return _lower_function(unit, node)
 
 
-def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
+def _lower_function(unit: Unit, node: FunctionNode | ast.Lambda) -> graph.Function:
     scope = unit.names.scopes[node]
-    _check_function(unit, node)
     b = Builder(unit, scope)
+    doc = None
+    if isinstance(node, ast.Lambda):
+        body: list[ast.stmt] = [ast.copy_location(ast.Return(node.body), node.body)]
+    else:
+        _check_function(unit, node)
+        doc = ast.get_docstring(node)
+        body = node.body[1:] if doc is not None else node.body
     in_class = scope.parent is not None and scope.parent.kind == "class"
     uses_class = in_class and _name_class(node)
     with b.block() as nodes:
-        lower_body(b, node.body[1:] if ast.get_docstring(node) is not None else node.body)
+        lower_body(b, body)
     return graph.Function(
         name=unit.key_of(node),
         qualname=scope.qualname,
@@ -78,7 +84,7 @@ def _lower_function(unit: Unit, node: FunctionNode) -> graph.Function:
         locals=tuple(sorted(b.locals)),
         cells=tuple(sorted(b.cells | ({CLASS} if uses_class else set()))),
         frees=tuple(sorted(scope.frees | (scope.declared_nonlocal & set(scope.bindings)))),
-        doc=ast.get_docstring(node),
+        doc=doc,
         span=span_of(node, unit.source),
         body=graph.Block(nodes=tuple(nodes)),
     )
@@ -105,7 +111,7 @@ def _lower_generator_expression(unit: Unit, node: ast.GeneratorExp) -> graph.Fun
     )
 
 
-def _name_class(method: FunctionNode) -> bool:
+def _name_class(method: FunctionNode | ast.Lambda) -> bool:
     """Spells out `super()` and `__class__` in a method, which is run outside of its class; True if there was any."""
     positional = [*method.args.posonlyargs, *method.args.args]
     found = False
@@ -122,8 +128,6 @@ def _name_class(method: FunctionNode) -> bool:
 
 
 def _check_function(unit: Unit, node: FunctionNode) -> None:
-    """Refuses what the machine cannot run: decorators of functions that hold steps."""
-    if isinstance(node, ast.AsyncFunctionDef) or not node.decorator_list:
-        return
-    if node not in unit.effects.generators or node in unit.effects.stepped:
+    """Refuses what the machine cannot run: decorators of generators that hold steps."""
+    if node.decorator_list and is_generator(node) and node in unit.effects.stepped:
         unit.reporter.report("effectful-decorator", node, name=ast.unparse(node.decorator_list[0]))

@@ -197,6 +197,13 @@ def _property(_run: Surroundings, value: property) -> Taken:
     return (value.fget, value.fset, value.fdel, value.__doc__), None
 
 
+def _make_property(_run: Surroundings, read: Any, write: Any, delete: Any, doc: Any) -> property:
+    made = property(read, write, delete, doc)
+    # Without a text, a property takes that of its getter, which is not complete yet.
+    made.__doc__ = doc
+    return made
+
+
 def _wrapped(_run: Surroundings, value: Any) -> Taken:
     return (value.__func__,), None
 
@@ -318,7 +325,7 @@ KINDS: dict[type, Kind] = {
     types.MethodWrapperType: Kind("method wrapper", _METHOD_LAYOUT, _builtin, _make_method),
     types.MethodDescriptorType: _DESCRIPTOR,
     types.WrapperDescriptorType: _DESCRIPTOR,
-    property: Kind("property", "get, set, delete, doc", _property, lambda _run, *parts: property(*parts)),
+    property: Kind("property", "get, set, delete, doc", _property, _make_property),
     staticmethod: Kind("staticmethod", "function", _wrapped, lambda _run, function: staticmethod(function)),
     classmethod: Kind("classmethod", "function", _wrapped, lambda _run, function: classmethod(function)),
     functools.partial: Kind(

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from weft_compiler.code import parse_code
+from weft_compiler.code import FORMATTERS, parse_code
 from weft_compiler.graph import Code, Function
 from weft_compiler.resolve import resolve
 
@@ -29,6 +29,7 @@ _BLOCK = "__weft_block"
 MAKE_FUNCTION = "__weft_function__"
 MAKE_GENERATOR = "__weft_generator__"
 INVOKE = "__weft_invoke__"
+OPERATE = "__weft_operate__"
 MISSING = "__weft_missing__"
 UNBOUND = "__weft_unbound__"
 
@@ -81,9 +82,7 @@ def _body(code: Code | tuple[Code, ...], form: Form, unit: UnitNames) -> list[as
     if form == "test":
         value = _at(ast.IfExp(value, ast.Constant(True), ast.Constant(False)), value)
     elif form == "invoke":
-        assert isinstance(value, ast.Call)
-        invoke = ast.Name(INVOKE, ast.Load())
-        value = _at(ast.Call(invoke, [value.func, *value.args], value.keywords), value)
+        value = _at(_invoking(value), value)
     return [_at(ast.Return(value), value)]
 
 
@@ -92,6 +91,33 @@ def _expression(code: Code, unit: UnitNames) -> ast.expr:
     assert isinstance(tree, ast.Expression)
     _fill_stubs(tree, code.functions, unit)
     return tree.body
+
+
+def _invoking(value: ast.expr) -> ast.expr:
+    """The call of the machine that makes a call, or does what else the expression is over names and constants."""
+    match value:
+        case ast.Call():
+            return ast.Call(ast.Name(INVOKE, ast.Load()), [value.func, *value.args], value.keywords)
+        case ast.Attribute():
+            operation, operands = "get", [value.value, ast.Constant(value.attr)]
+        case ast.Subscript():
+            operation, operands = "__getitem__", [value.value, _subscripted(value.slice)]
+        case ast.Compare():
+            operation, operands = "__contains__", [value.comparators[0], value.left]
+        case _:
+            raise AssertionError(f"{type(value).__name__} calls nothing")
+    natively = ast.Lambda(_parameters([]), value)
+    return ast.Call(ast.Name(OPERATE, ast.Load()), [ast.Constant(operation), natively, *operands], [])
+
+
+def _subscripted(place: ast.expr) -> ast.expr:
+    """What stands in a subscript as an expression that can stand anywhere."""
+    if isinstance(place, ast.Tuple):
+        return ast.Tuple([_subscripted(element) for element in place.elts], ast.Load())
+    if isinstance(place, ast.Slice):
+        bounds = [part or ast.Constant(None) for part in (place.lower, place.upper, place.step)]
+        return ast.Call(ast.Name("slice", ast.Load()), bounds, [])
+    return place
 
 
 def _raise(values: list[ast.expr]) -> ast.stmt:
@@ -159,6 +185,13 @@ class _Binders(ast.NodeTransformer):
 
     visit_FunctionDef = visit_AsyncFunctionDef = _visit_function
 
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        if not (isinstance(node.body, ast.Constant) and node.body.value is ...):
+            return self.generic_visit(node)
+        function = self._unit.functions[next(self._keys)]
+        node.args = self.visit(node.args)
+        return _as_lambda(node, function)
+
     def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.AST:
         if not (isinstance(node.elt, ast.Constant) and node.elt.value is ...):
             return self.generic_visit(node)
@@ -174,17 +207,35 @@ def _is_stub(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _as_binder(node: ast.FunctionDef | ast.AsyncFunctionDef, function: Function) -> ast.stmt:
-    names = [ast.Constant(name) for name in function.parameters]
-    values = [ast.Name(name, ast.Load()) for name in function.parameters]
+    bound = ast.Return(_bound(function))
+    captured = ast.Expr(_captured(function))
+    binder = _function(node.name, node.args, [bound, captured])
+    binder.decorator_list = [*node.decorator_list, _making(function)]
+    return _at(binder, node)
+
+
+def _as_lambda(node: ast.Lambda, function: Function) -> ast.expr:
+    both = ast.Tuple([_bound(function), ast.Lambda(_parameters([]), _captured(function))], ast.Load())
+    binder = ast.Lambda(node.args, ast.Subscript(both, ast.Constant(0), ast.Load()))
+    return _at(ast.Call(_making(function), [binder], []), node)
+
+
+def _making(function: Function) -> ast.expr:
+    return ast.Call(ast.Name(MAKE_FUNCTION, ast.Load()), [ast.Constant(function.name)], [])
+
+
+def _bound(function: Function) -> ast.expr:
+    """The arguments by name, and the class that a method speaks of."""
+    names: list[ast.expr | None] = [ast.Constant(name) for name in function.parameters]
+    values: list[ast.expr] = [ast.Name(name, ast.Load()) for name in function.parameters]
     if function.uses_class:
         names.append(ast.Constant("__weft_class"))
         values.append(ast.Name("__class__", ast.Load()))
-    bound = ast.Return(ast.Dict(list(names), list(values)))
-    captured = ast.Expr(ast.Tuple([ast.Name(name, ast.Load()) for name in function.frees], ast.Load()))
-    make = ast.Call(ast.Name(MAKE_FUNCTION, ast.Load()), [ast.Constant(function.name)], [])
-    binder = _function(node.name, node.args, [bound, captured])
-    binder.decorator_list = [*node.decorator_list, make]
-    return _at(binder, node)
+    return ast.Dict(names, values)
+
+
+def _captured(function: Function) -> ast.expr:
+    return ast.Tuple([ast.Name(name, ast.Load()) for name in function.frees], ast.Load())
 
 
 def _as_generator(node: ast.GeneratorExp, first: ast.expr, function: Function) -> ast.expr:
@@ -226,19 +277,7 @@ def _block(body: list[ast.stmt], function: Function) -> ast.Module:
     return module
 
 
-_SUPPLIED = frozenset(
-    {
-        MAKE_FUNCTION,
-        MAKE_GENERATOR,
-        INVOKE,
-        MISSING,
-        UNBOUND,
-        "__weft_format",
-        "__weft_str",
-        "__weft_repr",
-        "__weft_ascii",
-    }
-)
+_SUPPLIED = FORMATTERS | {MAKE_FUNCTION, MAKE_GENERATOR, INVOKE, OPERATE, MISSING, UNBOUND}
 
 
 def _names(body: list[ast.stmt]) -> tuple[set[str], set[str]]:

@@ -18,11 +18,12 @@ from weft_workflows.machine.contexts import contextlib_of, waiting_exit
 from weft_workflows.machine.frames import call_handling, drive
 from weft_workflows.machine.futures import Future, Loop, StepFuture, Task
 from weft_workflows.machine.graph_frame import GraphFrame
-from weft_workflows.machine.native import INVOKE, MAKE_FUNCTION, MAKE_GENERATOR, MISSING, UNBOUND
+from weft_workflows.machine.native import INVOKE, MAKE_FUNCTION, MAKE_GENERATOR, MISSING, OPERATE, UNBOUND
+from weft_workflows.machine.operations import begin_call, begin_operation, builtins_with_methods
 from weft_workflows.machine.protocol import Output
 from weft_workflows.machine.tool_errors import ToolError
 from weft_workflows.machine.unit import Unit
-from weft_workflows.machine.values import Coroutine, Immediate, MachineFunction
+from weft_workflows.machine.values import Coroutine, Deferral, Immediate, MachineFunction
 from weft_workflows.sandbox.environment import environment_of, load_module, make_current, new_globals
 from weft_workflows.sandbox.meter import Meter
 from weft_workflows.sandbox.tracing import own_traceback
@@ -45,6 +46,8 @@ class Program:
         self.loop = Loop(self._drive, self.meter.charge, self.context)
         #: Frames of generators that run inside native code, the innermost last; empty between events.
         self.inline: list[GraphFrame] = []
+        #: Set while a generated `__init__` runs whose `__post_init__` holds steps.
+        self.deferral: Deferral | None = None
         self.asyncio = AsyncioModule(self)
         self.namespace = self._make_namespace()
         self.context.run(make_current, self)
@@ -58,10 +61,13 @@ class Program:
                 MAKE_FUNCTION: self._make_function,
                 MAKE_GENERATOR: self._make_generator,
                 INVOKE: self.invoke,
+                OPERATE: self._operate,
                 MISSING: KeyError,
                 UNBOUND: NameError,
+                **{f"__weft_{name}": namespace["__builtins__"][name] for name in ("format", "str", "repr", "ascii")},
             }
         )
+        self.special_builtins = builtins_with_methods(namespace["__builtins__"])
         namespace.update(self.unit.tools)
         for name in self.unit.plan.graph.modules:
             namespace[name] = load_module(self, name)
@@ -105,15 +111,15 @@ class Program:
 
     def invoke(self, callee: Any, /, *args: Any, **kwargs: Any) -> Coroutine | Immediate:
         """A call of a synchronous function that may hold steps, or that may ask a generator which does."""
-        function, arguments = callee, args
-        if isinstance(callee, types.MethodType) and isinstance(callee.__func__, MachineFunction):
-            function, arguments = callee.__func__, (callee.__self__, *args)
-        if isinstance(function, MachineFunction) and function.loaded.holds_steps:
-            return function.start(arguments, kwargs)
-        asked = consume(self, callee, args, kwargs)
-        if asked is not None:
-            return asked
-        return Immediate(callee(*args, **kwargs))
+        begun: Coroutine | Immediate | None = begin_call(self, callee, args, kwargs)
+        if begun is None:
+            begun = consume(self, callee, args, kwargs)
+        return Immediate(callee(*args, **kwargs)) if begun is None else begun
+
+    def _operate(self, operation: str, natively: Callable[[], Any], /, *operands: Any) -> Coroutine | Immediate:
+        """An expression at which Python may call a method that holds steps."""
+        begun = begin_operation(self, operation, operands)
+        return Immediate(natively()) if begun is None else begun
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Calls what is native inside the exception that the running strand handles."""

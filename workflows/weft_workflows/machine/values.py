@@ -131,11 +131,16 @@ class MachineFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.loaded.function.is_generator:
             return self._generator(args, kwargs)
-        if not self.loaded.is_async:
-            raise EffectfulCall(
-                f"{self.loaded.qualname}() holds steps and cannot be called from inside Python; call it by its name"
-            )
-        return self.start(args, kwargs)
+        if self.loaded.is_async:
+            return self.start(args, kwargs)
+        deferral = self.program.deferral
+        if deferral is not None and deferral.takes(self, args):
+            deferral.call = self.start(args, kwargs)
+            return None
+        raise EffectfulCall(
+            f"{self.loaded.qualname}() holds steps and was called from inside Python, where a run cannot stop; "
+            "make it `async def` and await its calls"
+        )
 
     def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine:
         """The call as a coroutine. Raises TypeError where the arguments do not fit."""
@@ -153,6 +158,21 @@ class MachineFunction:
         self.program.meter.charge(_CALL_FUEL)
         bound = self.binder(*args, **kwargs)
         return GraphFrame.of_call(self.program, self.loaded, self.binder, bound)
+
+
+class Deferral:
+    """Lets the `__init__` that a data class was given call its `__post_init__`, which is the last thing that it does: the
+    call is put down here, and made when the `__init__` has ended."""
+
+    __slots__ = ("call", "function", "instance")
+
+    def __init__(self, function: MachineFunction, instance: Any) -> None:
+        self.function = function
+        self.instance = instance
+        self.call: Coroutine | None = None
+
+    def takes(self, function: MachineFunction, args: tuple[Any, ...]) -> bool:
+        return function is self.function and args[0] is self.instance
 
 
 def _binder(spec: ToolSpec) -> Callable[..., dict[str, Any]]:

@@ -31,7 +31,14 @@ ALLOWED_NODES: frozenset[type] = frozenset(getattr(ast, name) for name in _NAMES
 
 #: What the machine supplies to code that it wrapped: makers of its functions and frames, and errors by names of its own.
 MACHINE_NAMES = frozenset(
-    ("__weft_function__", "__weft_generator__", "__weft_invoke__", "__weft_missing__", "__weft_unbound__")
+    (
+        "__weft_function__",
+        "__weft_generator__",
+        "__weft_invoke__",
+        "__weft_operate__",
+        "__weft_missing__",
+        "__weft_unbound__",
+    )
 )
 _READABLE = frozenset(("__name__", "__doc__", "__debug__", "__class__"))
 
