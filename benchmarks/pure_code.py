@@ -1,6 +1,8 @@
 """What the sandbox costs: six pure programs under plain CPython and guarded, at module level and within a function.
 
-Run it with the project's Python. It prints one line for each program (seconds, and the factor between the two) and the geometric mean.
+    python -m benchmarks.pure_code
+
+Prints a table (seconds, and the factor between the two) and the geometric mean; the last one stands in `README.md`.
 At module level the guarded form is the one that the machine runs: the statements as the body of a function.
 """
 
@@ -72,39 +74,33 @@ def _indented(source: str) -> str:
     return "def main():\n" + "".join(f"    {line}\n" for line in source.strip().splitlines())
 
 
-def plain(source: str, rounds: int = 5) -> float:
-    code = compile(source, "<plain>", "exec")
-    return _best(lambda: exec(code, {}), rounds)
-
-
-def guarded(source: str, rounds: int = 5) -> float:
-    code = compile(guard(ast.parse(source)), "<guarded>", "exec")
-
-    def once() -> None:
-        services = Services()
-        exec(code, new_globals(services))
-
-    return _best(once, rounds)
-
-
-def _best(action: Callable[[], None], rounds: int) -> float:
-    times = []
+def compared(plain: str, guarded: str, rounds: int = 7) -> tuple[float, float]:
+    """Seconds of the one in CPython and of the other guarded, each the best of several rounds taken by turns."""
+    before = compile(plain, "<plain>", "exec")
+    after = compile(guard(ast.parse(guarded)), "<guarded>", "exec")
+    times: list[tuple[float, float]] = []
     for _ in range(rounds):
-        started = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - started)
-    return min(times)
+        globals_ = new_globals(Services())
+        times.append((_seconds(lambda: exec(before, {})), _seconds(lambda g=globals_: exec(after, g))))  # type: ignore[misc]
+    return min(fast for fast, _ in times), min(slow for _, slow in times)
+
+
+def _seconds(action: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
 
 
 def main() -> None:
     factors = []
+    print("| program | where | CPython, s | Weft, s | factor |\n| --- | --- | --- | --- | --- |")
     for name, source in PROGRAMS.items():
         within = _indented(source) + "main()\n"
-        for where, before, after in (("module", source, within), ("function", within, within)):
-            slow, fast = guarded(after), plain(before)
+        for where, before in (("module", source), ("function", within)):
+            fast, slow = compared(before, within)
             factors.append(slow / fast)
-            print(f"{name:40} {where:9} {fast:8.3f} s {slow:8.3f} s  x{slow / fast:.2f}")
-    print(f"geometric mean x{math.exp(sum(map(math.log, factors)) / len(factors)):.2f}, worst x{max(factors):.2f}")
+            print(f"| {name} | {where} | {fast:.3f} | {slow:.3f} | {slow / fast:.2f} |")
+    print(f"\ngeometric mean {math.exp(sum(map(math.log, factors)) / len(factors)):.2f}, worst {max(factors):.2f}")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from weft_compiler.graph import (
 from weft_compiler.phrases import show
 from weft_compiler.printer import render_tree
 from weft_compiler.traverse import Form, all_nodes, blocks_of, codes_of, targets_of
+from weft_compiler.tree import walk
 
 _UNKNOWN_CALLEE = "*"
 
@@ -179,7 +180,7 @@ class _FunctionCheck:
         if piece.tree is None:
             yield f"the code does not parse: {piece.code.text!r}"
             return
-        nodes = list(ast.walk(piece.tree))
+        nodes = list(walk(piece.tree))
         located = sum(hasattr(node, "lineno") for node in nodes)
         given = sum(1 for _ in decode_lines(piece.code.lines))
         if given != located:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 
 from weft_compiler.resolve import FunctionNode, Names, Scope, walk_scoped
+from weft_compiler.tree import children
 
 #: Methods that Python calls where a class is called, in this order.
 CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
@@ -113,6 +114,6 @@ def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
     for statement in body:
         found.append(statement)
         if isinstance(statement, ast.If | ast.Try | ast.With):
-            inner = [s for s in ast.iter_child_nodes(statement) if isinstance(s, ast.stmt)]
+            inner = [s for s in children(statement) if isinstance(s, ast.stmt)]
             found += _statements(inner)
     return found

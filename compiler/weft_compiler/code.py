@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from weft_compiler.graph import Code
+from weft_compiler.tree import walk
 
 #: Builtins under names that no orchestration can rebind; the machine supplies them.
 FORMATTERS = frozenset({"__weft_format", "__weft_str", "__weft_repr", "__weft_ascii"})
@@ -28,7 +29,7 @@ def statements_code(statements: list[ast.stmt], functions: tuple[str, ...] = ())
 def parse_code(code: Code, mode: str = "exec") -> ast.AST:
     """The tree of a code, each node on its line of the orchestration. `mode` is `exec` or `eval`."""
     tree = ast.parse(code.text, mode=mode)
-    located = [node for node in ast.walk(tree) if hasattr(node, "lineno")]
+    located = [node for node in walk(tree) if hasattr(node, "lineno")]
     for node, line in zip(located, decode_lines(code.lines), strict=True):
         node.lineno = node.end_lineno = line  # type: ignore[attr-defined]
         node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
@@ -65,7 +66,7 @@ def _code(tree: ast.Expression | ast.Module, functions: tuple[str, ...]) -> Code
 
 
 def _lines(tree: ast.AST) -> Iterator[int]:
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if hasattr(node, "lineno"):
             yield node.lineno
 
@@ -81,7 +82,7 @@ class _PlainStrings(ast.NodeTransformer):
         parts = ast.Tuple([_formatted(value) for value in node.values], ast.Load())
         joined = ast.Call(ast.Attribute(ast.Constant(""), "join", ast.Load()), [parts], [])
         ast.copy_location(joined, node)
-        for inner in ast.walk(joined):
+        for inner in walk(joined):
             if "lineno" in inner._attributes and not hasattr(inner, "lineno"):
                 ast.copy_location(inner, node)
         return joined

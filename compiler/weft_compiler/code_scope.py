@@ -10,6 +10,7 @@ import ast
 from dataclasses import dataclass, field
 
 from weft_compiler.phrases import show
+from weft_compiler.tree import children, walk
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -28,7 +29,7 @@ def names_in(tree: ast.AST) -> Names:
     """The names of one piece of code."""
     names = Names()
     _collect_sure(tree, names)
-    names.mentioned |= {show(name) for node in ast.walk(tree) for name in _names_of(node)}
+    names.mentioned |= {show(name) for node in walk(tree) for name in _names_of(node)}
     return names
 
 
@@ -45,7 +46,7 @@ def _collect_sure(tree: ast.AST, names: Names) -> None:
             pending.append(node.generators[0].iter)
         elif not isinstance(node, ast.Lambda):
             names.stores |= {show(name) for name in _bound_by(node)}
-            pending += ast.iter_child_nodes(node)
+            pending += children(node)
 
 
 def _bound_by(node: ast.AST) -> list[str]:

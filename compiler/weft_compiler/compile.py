@@ -24,6 +24,7 @@ from weft_compiler.resolve import resolve
 from weft_compiler.source import Source, parse_source
 from weft_compiler.subset import check_subset
 from weft_compiler.tool_spec import ToolSpec
+from weft_compiler.tree import walk
 
 
 def compile_source(
@@ -78,5 +79,5 @@ def _inputs(entry: Entry, given: Sequence[str]) -> dict[str, bool]:
 
 
 def _used_tools(source: Source, tools: dict[str, ToolSpec]) -> tuple[ToolSpec, ...]:
-    mentioned = {n.id for n in ast.walk(source.tree) if isinstance(n, ast.Name)}
+    mentioned = {n.id for n in walk(source.tree) if isinstance(n, ast.Name)}
     return tuple(tools[name] for name in sorted(mentioned & set(tools)))

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+from weft_compiler.tree import children
+
 #: Levels of statements and expressions within one another.
 MAX_NESTING = 200
 #: Links of chains such as `a + b + …` and `q.f().g()…`, which lean to the left and do not count as nesting.
@@ -34,11 +36,11 @@ def too_deep(tree: ast.AST) -> ast.AST | None:
         if nesting > MAX_NESTING or chain > MAX_CHAIN:
             return node
         linked = _chained(node)
-        children = [
+        below = [
             (child, nesting, chain + 1) if child is linked else (child, nesting + isinstance(child, _COUNTED), chain)
-            for child in ast.iter_child_nodes(node)
+            for child in children(node)
         ]
-        pending.extend(reversed(children))
+        pending.extend(reversed(below))
     return None
 
 

@@ -17,6 +17,7 @@ from typing import Literal, NoReturn, Protocol
 from weft_compiler.codes import code_of
 from weft_compiler.graph import Span
 from weft_compiler.rendering import Style, render
+from weft_compiler.tree import children, walk
 
 __all__ = [
     "CompileFailed",
@@ -149,7 +150,7 @@ def span_of(node: ast.AST, source: HasLines) -> Span:
     """The node's range in characters (`ast` counts UTF-8 bytes); without a position, that of its children."""
     if hasattr(node, "lineno"):
         return _located(node, source)
-    children = [_located(child, source) for child in ast.walk(node) if hasattr(child, "lineno")]
+    children = [_located(child, source) for child in walk(node) if hasattr(child, "lineno")]
     if not children:
         return Span(line=1, col=0, end_line=1, end_col=0)
     first = min(children, key=lambda span: (span.line, span.col))
@@ -168,7 +169,7 @@ def header_of(node: ast.AST, source: HasLines) -> Span:
     if named := _DEFINITION.match(line, span.col):
         return Span(line=span.line, col=span.col, end_line=span.line, end_col=named.end())
     heads = (ast.expr, ast.withitem)
-    parts = [span_of(child, source) for child in ast.iter_child_nodes(node) if isinstance(child, heads)]
+    parts = [span_of(child, source) for child in children(node) if isinstance(child, heads)]
     if parts:
         last = max(parts, key=lambda part: (part.end_line, part.end_col))
         return Span(line=span.line, col=span.col, end_line=last.end_line, end_col=last.end_col)

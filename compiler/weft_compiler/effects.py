@@ -19,6 +19,7 @@ from weft_compiler.lasting import find_lasting
 from weft_compiler.module_members import asyncio_name
 from weft_compiler.ownership import Owners
 from weft_compiler.resolve import Names, RunnableNode, is_generator
+from weft_compiler.tree import walk
 
 #: Special methods that the machine can run wherever syntax, or one of a few builtins, calls them.
 DURABLE_METHODS = frozenset(
@@ -220,7 +221,7 @@ def _report_consumers(facts: Facts, effects: Effects, owners: Owners, names: Nam
 
 def _report_methods(tree: ast.Module, effects: Effects, reporter: Reporter) -> None:
     """Reports special methods that hold steps and that Python calls where a run cannot stop."""
-    for cls in [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]:
+    for cls in [node for node in walk(tree) if isinstance(node, ast.ClassDef)]:
         is_enum = any(decorator_name(base).endswith(("Enum", "Flag")) for base in cls.bases)
         for method in cls.body:
             if not isinstance(method, ast.FunctionDef) or method not in effects.graph_functions - effects.generators:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from weft_compiler.diagnostics import Reporter
 from weft_compiler.lower.builder import located
 from weft_compiler.resolve import FunctionNode, parameters
+from weft_compiler.tree import walk
 
 RESULT = "__weft_result"
 INPUTS = "__weft_inputs"
@@ -61,7 +62,7 @@ def _works(node: ast.stmt, callables: set[str]) -> bool:
         case ast.Expr():
             return not isinstance(node.value, ast.Constant)
         case ast.Assign() | ast.AnnAssign():
-            return any(isinstance(n, ast.Await) or _runs(n, callables) for n in ast.walk(node))
+            return any(isinstance(n, ast.Await) or _runs(n, callables) for n in walk(node))
         case _:
             return True
 
@@ -83,14 +84,14 @@ def _uncalled(tree: ast.Module, tools: set[str]) -> list[FunctionNode]:
     used: set[str] = set()
     for statement in tree.body:
         own = statement.name if isinstance(statement, FunctionNode) else ""
-        used |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and n.id != own}
+        used |= {n.id for n in walk(statement) if isinstance(n, ast.Name) and n.id != own}
     free = [f for f in functions if f.name not in used]
     waiting: list[FunctionNode] = [f for f in free if isinstance(f, ast.AsyncFunctionDef)]
     return waiting or [f for f in free if _mentions(f, tools)] or free
 
 
 def _mentions(function: FunctionNode, names: set[str]) -> bool:
-    return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(function))
+    return any(isinstance(n, ast.Name) and n.id in names for n in walk(function))
 
 
 def _call_entry(tree: ast.Module, function: FunctionNode) -> Entry:

@@ -30,6 +30,7 @@ from weft_compiler.flow_paths import (
     wrapped,
 )
 from weft_compiler.resolve import ComprehensionNode, FunctionNode, Names, elements
+from weft_compiler.tree import children
 
 
 def analyse(tree: ast.Module, names: Names, tools: Iterable[str]) -> Facts:
@@ -128,7 +129,7 @@ class _Analysis(CallFlows):
                         self._need(self.value(case.guard))
                     self._body(case.body)
             case _:
-                for child in ast.iter_child_nodes(node):
+                for child in children(node):
                     if isinstance(child, ast.expr):
                         self._need(self.value(child))
 
@@ -267,7 +268,7 @@ class _Analysis(CallFlows):
     def _parts(self, node: ast.AST) -> None:
         if isinstance(node, ast.FormattedValue):
             self._implicit_call(node, formatting_methods(self.classes, node.conversion))
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr):
                 self._need(self.value(child))
             elif not isinstance(child, (ast.expr_context, ast.operator)):

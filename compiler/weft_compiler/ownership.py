@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 
 from weft_compiler.resolve import FunctionNode, Names, Scope, evaluated_outside, walk_scoped
+from weft_compiler.tree import children, walk
 
 _BOUNDARIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _ASYNC_SYNTAX = (ast.Await, ast.AsyncFor, ast.AsyncWith)
@@ -34,9 +35,9 @@ class Owners:
             if isinstance(node, ast.Call):
                 self.calls[node] = scope
                 consumed.add(consumed_generator(node, names, scope) or node)
-        for node in ast.walk(tree):
+        for node in walk(tree):
             self._note(node, consumed)
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 self.parents[child] = node
         #: Generator expressions that hold an `await` or an `async for`.
         self.asynchronous = {r for r in map(self.runner, self.awaits) if isinstance(r, ast.GeneratorExp)}

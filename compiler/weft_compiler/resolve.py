@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from weft_compiler.tree import children, walk
+
 ScopeKind = Literal["module", "function", "lambda", "class", "comprehension", "generator"]
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 ComprehensionNode = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -314,7 +316,7 @@ def is_generator(function: FunctionNode) -> bool:
         if isinstance(node, (ast.Yield, ast.YieldFrom)):
             return True
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            pending += ast.iter_child_nodes(node)
+            pending += children(node)
     return False
 
 
@@ -326,9 +328,9 @@ def walk_scoped(names: Names, node: ast.AST, scope: Scope) -> Iterator[tuple[ast
         yield current, around
         inner = names.scopes.get(current, around)
         first = current.generators[0] if isinstance(current, ComprehensionNode) else None
-        for child in reversed(list(ast.iter_child_nodes(current))):
+        for child in reversed(children(current)):
             if child is first:
-                parts = [part for part in ast.iter_child_nodes(first) if part is not first.iter]
+                parts = [part for part in children(first) if part is not first.iter]
                 stack += [(part, inner) for part in reversed(parts)]
                 stack.append((first.iter, around))
             else:
@@ -339,7 +341,7 @@ def evaluated_outside(parent: ast.AST, child: ast.AST) -> bool:
     """Whether the child of a scope's node is evaluated by the scope around it (decorators, defaults, bases)."""
     match parent:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            return child not in parent.body
+            return not isinstance(child, ast.stmt)
         case ast.Lambda():
             return child is not parent.body
         case _:
@@ -364,7 +366,7 @@ def elements(node: ComprehensionNode) -> list[ast.expr]:
 
 def stored_names(target: ast.AST) -> list[str]:
     """The names that an assignment target binds, in order."""
-    return [n.id for n in ast.walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    return [n.id for n in walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 
 def _present(defaults: list[ast.expr | None]) -> list[ast.expr]:

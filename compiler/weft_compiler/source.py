@@ -17,6 +17,7 @@ from weft_compiler.depth import MAX_CHAIN, MAX_NESTING, too_deep
 from weft_compiler.diagnostics import Reporter, split_lines
 from weft_compiler.graph import Span
 from weft_compiler.syntax import TooDeep, check_tree, parse_tree
+from weft_compiler.tree import walk
 
 MAX_BYTES = 1_000_000
 
@@ -52,7 +53,7 @@ def find_titles(lines: Sequence[str], tree: ast.Module) -> dict[int, str]:
     """The comment lines directly above each statement, joined by spaces, by the statement's line."""
     above = _comment_lines(lines)
     titles: dict[int, str] = {}
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, (ast.stmt, ast.excepthandler)) and (title := _title_above(_first_line(node), above)):
             titles[node.lineno] = title
     return titles
@@ -86,6 +87,8 @@ def _report_depth(where: ast.AST | Span, reporter: Reporter) -> None:
 
 def _comment_lines(lines: Sequence[str]) -> dict[int, str]:
     """The text of each line that holds only a comment."""
+    if not any(line.lstrip().startswith("#") for line in lines):
+        return {}
     tokens = tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline)
     return {
         token.start[0]: token.string.lstrip("#").strip()

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from weft_compiler.diagnostics import Reporter
 from weft_compiler.source import Source
 from weft_compiler.subset_names import check_names
+from weft_compiler.tree import walk
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def check_subset(source: Source, reporter: Reporter, *, tools: Collection[str] =
 
     `tools` are names that may hide builtins, and that need no import.
     """
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if isinstance(node, JUDGED):
             _check_construct(node, reporter)
     check_names(source.tree, reporter, tools)

@@ -15,6 +15,7 @@ from typing import Final
 from weft_compiler.allowed_names import ALLOWED_BUILTINS, ALLOWED_MODULES
 from weft_compiler.diagnostics import Reporter
 from weft_compiler.module_members import check_available
+from weft_compiler.tree import walk
 
 RESERVED_PREFIX: Final = "__weft"
 
@@ -145,9 +146,9 @@ _REFUSED_ATTRIBUTES: Final = frozenset(
 
 def check_names(tree: ast.Module, reporter: Reporter, tools: Collection[str]) -> None:
     """Reports the names, attributes and imports that no orchestration may use."""
-    loads = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    loads = [node.id for node in walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
     checker = _NameChecker(reporter, tools, frozenset(_bound_names(tree)), frozenset(loads))
-    for node in ast.walk(tree):
+    for node in walk(tree):
         checker.check(node)
 
 
@@ -276,7 +277,7 @@ def _names_given_by(node: ast.AST) -> list[str]:
 def _bound_names(tree: ast.Module) -> list[str]:
     """Every name that the source binds anywhere."""
     found: list[str] = []
-    for node in ast.walk(tree):
+    for node in walk(tree):
         binds = not isinstance(node, (ast.Attribute, ast.keyword, ast.MatchClass))
         if isinstance(node, ast.alias) and not node.asname:
             found.append(node.name.partition(".")[0])

@@ -24,6 +24,7 @@ from weft_compiler.module_members import asyncio_name
 from weft_compiler.resolve import FunctionNode, Names, RunnableNode, Scope, resolve, stored_names
 from weft_compiler.source import Source
 from weft_compiler.tool_spec import ToolSpec
+from weft_compiler.tree import children, walk
 
 #: The first iterable of a generator expression that the machine runs, begun.
 FIRST = "__weft_t0"
@@ -141,7 +142,7 @@ class Builder:
             if isinstance(node, ast.Call) and self._is_spawner(node.func):
                 return True
             if not isinstance(node, _FUNCTIONS):
-                pending += ast.iter_child_nodes(node)
+                pending += children(node)
         return False
 
     def _is_spawner(self, func: ast.expr) -> bool:
@@ -230,7 +231,7 @@ class Builder:
 
     def callees_in(self, tree: ast.AST) -> list[str]:
         """What the calls in a tree can start: tools and functions by name, sorted."""
-        return sorted({name for node in ast.walk(tree) for name in self.callees_of(node)})
+        return sorted({name for node in walk(tree) for name in self.callees_of(node)})
 
     def callees_of(self, call: ast.AST) -> list[str]:
         """The tools and machine-run functions that one call, also one that Python makes, can start, sorted."""
@@ -349,7 +350,7 @@ def exits_of(statements: Sequence[ast.stmt]) -> tuple[Any, ...]:
             stack += [(child, True) for child in node.body]
             stack += [(child, in_loop) for child in node.orelse]
         else:
-            stack += [(child, in_loop) for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
+            stack += [(child, in_loop) for child in children(node) if not isinstance(child, ast.expr)]
     return tuple(sorted(found))
 
 
@@ -377,7 +378,7 @@ def _unbinds(binding: ast.AST) -> bool:
 
 def located(node: Any, at: ast.AST) -> Any:
     """The new tree, with the location of `at` wherever it has none."""
-    for inner in ast.walk(node):
+    for inner in walk(node):
         if "lineno" in inner._attributes and not hasattr(inner, "lineno"):
             ast.copy_location(inner, at)
     return node

@@ -14,6 +14,7 @@ from weft_compiler.lower import expressions, statements
 from weft_compiler.lower.builder import FIRST, Builder, located
 from weft_compiler.ownership import consumed_generator
 from weft_compiler.resolve import ComprehensionNode, Scope, elements, walk_scoped
+from weft_compiler.tree import walk
 
 
 def is_consumed_generator(b: Builder, node: ast.Call) -> bool:
@@ -43,7 +44,7 @@ def lower_consumed_generator(b: Builder, node: ast.Call) -> ast.expr:
 
 def lower_generator_expression(b: Builder, node: ast.GeneratorExp) -> None:
     """The body of the generator function that a generator expression is; its first iterable is its parameter."""
-    b.rebound = {n.target.id for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
+    b.rebound = {n.target.id for n in walk(node) if isinstance(n, ast.NamedExpr)}
 
     def give() -> None:
         value = expressions.lower_expression(b, node.elt)

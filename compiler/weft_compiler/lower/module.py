@@ -11,6 +11,7 @@ from weft_compiler.lower.builder import FIRST, Builder, Unit, located
 from weft_compiler.lower.comprehensions import lower_generator_expression
 from weft_compiler.lower.statements import lower_body
 from weft_compiler.resolve import FunctionNode, RunnableNode, is_generator, parameters
+from weft_compiler.tree import walk
 
 MODULE = "<module>"
 #: What a method's class is called in its code.
@@ -115,7 +116,7 @@ def _name_class(method: FunctionNode | ast.Lambda) -> bool:
     """Spells out `super()` and `__class__` in a method, which is run outside of its class; True if there was any."""
     positional = [*method.args.posonlyargs, *method.args.args]
     found = False
-    for node in ast.walk(method):
+    for node in walk(method):
         match node:
             case ast.Call(func=ast.Name(id="super"), args=[], keywords=[]) if positional:
                 first = ast.Name(positional[0].arg, ast.Load())

@@ -11,13 +11,14 @@ from weft_compiler import graph
 from weft_compiler.diagnostics import span_of
 from weft_compiler.lower import awaits, expressions
 from weft_compiler.lower.builder import Builder, exits_of, located
+from weft_compiler.tree import walk
 
 
 def lower_body(b: Builder, statements: Sequence[ast.stmt]) -> None:
     """Lowers statements in order into the current block."""
     for statement in statements:
         b.statement = statement
-        b.rebound = {n.target.id for n in ast.walk(statement) if isinstance(n, ast.NamedExpr)}
+        b.rebound = {n.target.id for n in walk(statement) if isinstance(n, ast.NamedExpr)}
         lower_statement(b, statement)
 
 
