@@ -43,6 +43,10 @@ _HARMLESS = frozenset(
 )
 
 
+#: Methods of stacks that enter a manager.
+ENTERING = frozenset({"enter_context"})
+
+
 def consumer_name(func: ast.expr) -> str:
     """The last part of what is called; empty where it has no name."""
     match func:
@@ -56,7 +60,7 @@ def can_wait(call: ast.Call) -> bool:
     name = consumer_name(call.func)
     if name == "zip" and call.keywords:
         return False
-    return name in EAGER or name in DECIDING or name in LAZY or name in ASKING
+    return name in ENTERING or name in EAGER or name in DECIDING or name in LAZY or name in ASKING
 
 
 def is_library(func: ast.expr, names: Names, scope: Scope) -> bool:

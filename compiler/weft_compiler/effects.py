@@ -28,6 +28,8 @@ DURABLE_METHODS = frozenset(
         "__repr__", "__format__", "__next__", "__enter__", "__exit__",
     }
 )  # fmt: skip
+#: Methods that a `with` calls.
+_MANAGING = frozenset({"__enter__", "__exit__", "close"})
 
 
 @dataclass
@@ -160,6 +162,9 @@ def _spread(facts: Facts, effects: Effects, owners: Owners) -> None:
         if any(isinstance(g, ast.FunctionDef) and g.name == "__iter__" for g in generators):
             # Nobody names the `__iter__` that a loop calls.
             walks += owners.loops
+        if any(isinstance(f, ast.FunctionDef) and f.name in _MANAGING for f in functions):
+            # Nor the methods of a manager, nor the one that `closing` calls.
+            walks += owners.managed
         spread = [node for node, asked in facts.spread.items() if any(g.node in generators for g in asked)]
         effects.spread |= set(spread)
         effects.inline |= {node for node in walks if isinstance(node, ast.Call) and can_wait(node)}

@@ -112,8 +112,10 @@ class _Analysis(CallFlows):
             case ast.With() | ast.AsyncWith():
                 for item in node.items:
                     flow = self.value(item.context_expr)
+                    managing = generators_in(flow)
+                    self.facts.walks[node] |= managing
                     if item.optional_vars is not None:
-                        self._assign(item.optional_vars, flow)
+                        self._assign(item.optional_vars, iterated(flow) if managing else flow)
                 self._body(node.body)
             case ast.Try() | ast.TryStar():
                 self._body(node.body)

@@ -59,8 +59,6 @@ _LIBRARY_WRAPPERS = frozenset({"functools.partial", "functools.update_wrapper"})
 class CallFlows(ClassFlows):
     """What a call does to the flows of its arguments, and what it gives."""
 
-    tools: frozenset[str]
-
     @abstractmethod
     def _store_into(self, container: ast.expr, flow: Flow, kind: Path | None = None) -> None:
         """`container[k] = value` and `container.append(value)`."""

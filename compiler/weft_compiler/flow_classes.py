@@ -31,6 +31,7 @@ from weft_compiler.flow_paths import (
     place_of,
     wrapped,
 )
+from weft_compiler.module_members import makes_manager
 from weft_compiler.resolve import FunctionNode, Names, RunnableNode, Scope, is_generator, parameters
 
 #: The special methods that a builtin function calls, the first that a class has.
@@ -80,6 +81,7 @@ class ClassFlows(ABC):
     """What a call of something known does to the flows of its arguments, and what it gives."""
 
     names: Names
+    tools: frozenset[str]
     classes: ClassIndex
     facts: Facts
     scope: Scope
@@ -139,7 +141,8 @@ class ClassFlows(ABC):
 
     def _result_of(self, node: ast.Call, callee: FunctionValue) -> Flow:
         if not isinstance(callee.node, ast.Lambda) and is_generator(callee.node):
-            return NOTHING if _is_replaced(callee.node) else self._made(callee.node)
+            kept = not _is_replaced(callee.node) or makes_manager(callee.node, self.names, self.tools)
+            return self._made(callee.node) if kept else NOTHING
         if isinstance(callee.node, ast.AsyncFunctionDef):
             return frozenset({(self._site(node, callee), "")})
         return frozenset(self.returns[callee.node])

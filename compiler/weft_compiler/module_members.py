@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from weft_compiler.allowed_names import ALLOWED_MODULES
 from weft_compiler.diagnostics import Reporter
-from weft_compiler.resolve import Names, Scope
+from weft_compiler.resolve import FunctionNode, Names, Scope
 
 #: What to write instead of names that orchestrations do not have.
 _REMEDIES = {
@@ -74,6 +74,17 @@ def library_member(node: ast.expr, names: Names, scope: Scope, tools: Collection
         found = {_imported_from(binding, node.id) for binding in names.bindings(scope, node.id)}
         return found.pop() if len(found) == 1 else None
     return None
+
+
+def makes_manager(function: FunctionNode, names: Names, tools: Collection[str]) -> bool:
+    """Whether the function is a generator that `contextmanager` makes a manager of, and nothing else calls."""
+    around = names.scopes[function].parent or names.module
+    found = {library_member(each, names, around, tools) or ast.unparse(each) for each in function.decorator_list}
+    return "contextlib.contextmanager" in found and found <= _MANAGING
+
+
+#: Decorators through which a manager of a generator passes unchanged.
+_MANAGING = frozenset({"contextlib.contextmanager", "staticmethod", "classmethod"})
 
 
 def _imported_from(binding: ast.AST, name: str) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 
+from weft_compiler.consumers import ENTERING, consumer_name
 from weft_compiler.resolve import FunctionNode, Names, Scope, evaluated_outside, walk_scoped
 from weft_compiler.tree import children, walk
 
@@ -29,6 +30,8 @@ class Owners:
         self.yields: list[ast.AST] = []
         #: Each `for`, also those of comprehensions.
         self.loops: list[ast.For | ast.comprehension] = []
+        #: Each plain `with`, and each call by which a stack enters a manager.
+        self.managed: list[ast.With | ast.Call] = []
         self.separate: set[ast.AST] = set()
         consumed: set[ast.AST] = set()
         for node, scope in walk_scoped(names, tree, names.module):
@@ -49,6 +52,8 @@ class Owners:
             self.separate.add(node)
         elif isinstance(node, ast.For) or (isinstance(node, ast.comprehension) and not node.is_async):
             self.loops.append(node)
+        elif isinstance(node, ast.With) or (isinstance(node, ast.Call) and consumer_name(node.func) in ENTERING):
+            self.managed.append(node)
         elif isinstance(node, (ast.Yield, ast.YieldFrom)):
             self.yields.append(node)
         elif isinstance(node, _ASYNC_SYNTAX) or (isinstance(node, ast.comprehension) and node.is_async):

@@ -10,6 +10,7 @@ from weft_compiler.diagnostics import span_of
 from weft_compiler.lower.builder import FIRST, Builder, Unit, located
 from weft_compiler.lower.comprehensions import lower_generator_expression
 from weft_compiler.lower.statements import lower_body
+from weft_compiler.module_members import makes_manager
 from weft_compiler.resolve import FunctionNode, RunnableNode, is_generator, parameters
 from weft_compiler.tree import walk
 
@@ -129,6 +130,8 @@ def _name_class(method: FunctionNode | ast.Lambda) -> bool:
 
 
 def _check_function(unit: Unit, node: FunctionNode) -> None:
-    """Refuses what the machine cannot run: decorators of generators that hold steps."""
-    if node.decorator_list and is_generator(node) and node in unit.effects.stepped:
+    """Refuses what the machine cannot run: decorators of generators that hold steps, unless they make managers."""
+    if not node.decorator_list or not is_generator(node) or node not in unit.effects.stepped:
+        return
+    if not makes_manager(node, unit.names, unit.tools):
         unit.reporter.report("effectful-decorator", node, name=ast.unparse(node.decorator_list[0]))

@@ -6,14 +6,16 @@ Every frame here calls the orchestration's functions inside the exception that i
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from weft_workflows.machine.asking import ask, is_stepped
 from weft_workflows.machine.frames import Outcome
 from weft_workflows.machine.futures import Task
-from weft_workflows.machine.generators import ask_next
+from weft_workflows.machine.generators import Generator, ask_next
 from weft_workflows.machine.stepped import MethodFrame, SteppedFrame
-from weft_workflows.machine.values import Coroutine, Immediate
+from weft_workflows.machine.values import Coroutine, Immediate, MachineFunction
 from weft_workflows.sandbox.classes import special_method
 from weft_workflows.sandbox.environment import environment_of
 from weft_workflows.sandbox.facades import Module
@@ -22,6 +24,7 @@ from weft_workflows.sandbox.library.contexts import (
     Closing,
     Exits,
     ExitStack,
+    GeneratorManager,
     Making,
     OfGenerator,
     Standing,
@@ -152,23 +155,32 @@ class AsyncGeneratorManager(OfGenerator, AsyncContextDecorator):
         return Coroutine("__aexit__", LeaveGenerator(self.generator, thrown))
 
 
+def _asked(generator: Any, method: str, *args: Any) -> Any:
+    """A call of `next`, `throw` or `close` of a generator that may wait."""
+    if isinstance(generator, Generator):
+        return ask(generator, "__next__" if method == "next" else method, *args)
+    return ask_next(generator) if method == "next" else getattr(generator, f"a{method}")(*args)
+
+
 class EnterGenerator(SteppedFrame):
+    """Asks for the one element of an asynchronous generator, or of a plain one that holds steps."""
+
     __slots__ = ("manager",)
 
-    def __init__(self, manager: AsyncGeneratorManager) -> None:
+    def __init__(self, manager: GeneratorManager | AsyncGeneratorManager) -> None:
         super().__init__()
         self.manager = manager
 
     def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
         self.manager.use()
-        return self.wait(ask_next(self.manager.generator), "given")
+        return self.wait(_asked(self.manager.generator, "next"), "given")
 
     def given(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
         if error is None:
             return Outcome("done", value)
         try:
             raise error
-        except StopAsyncIteration:
+        except (StopIteration, StopAsyncIteration):
             raise RuntimeError("generator didn't yield") from None
 
 
@@ -186,28 +198,32 @@ class LeaveGenerator(SteppedFrame):
 
     def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
         if self.thrown is None:
-            return self.wait(ask_next(self.generator), "ended")
+            return self.wait(_asked(self.generator, "next"), "ended")
         self.noted = Standing(self.thrown)
-        return self.wait(self.generator.athrow(self.thrown), "answered")
+        return self.wait(_asked(self.generator, "throw", self.thrown), "answered")
 
     def ended(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
-        if isinstance(error, StopAsyncIteration):
+        if isinstance(error, self._ends()[0]):
             return Outcome("done", False)
         if error is not None:
             raise error
         return self._close("generator didn't stop")
 
+    def _ends(self) -> tuple[type[BaseException], ...]:
+        return (StopIteration,) if isinstance(self.generator, Generator) else _ENDS
+
     def answered(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
         if error is None:
-            return self._close("generator didn't stop after athrow()")
+            method = "throw" if isinstance(self.generator, Generator) else "athrow"
+            return self._close(f"generator didn't stop after {method}()")
         assert self.thrown is not None
         assert self.noted is not None
-        return Outcome("done", judge(self.thrown, error, self.noted, _ENDS))
+        return Outcome("done", judge(self.thrown, error, self.noted, self._ends()))
 
     def _close(self, message: str) -> Outcome:
         self.failure = RuntimeError(message)
         self.failure.__context__ = self.thrown
-        return self.wait(self.generator.aclose(), "closed")
+        return self.wait(_asked(self.generator, "close"), "closed")
 
     def closed(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
         assert self.failure is not None
@@ -288,7 +304,7 @@ class AsyncExitStack(Exits):
         return self.__aexit__(*NOTHING)
 
     def enter_async_context(self, cm: Any) -> Coroutine:
-        return Coroutine("enter_async_context", EnterContext(self, cm))
+        return Coroutine("enter_async_context", EnterContext(self, cm, is_async=True))
 
     def push_async_exit(self, exit: Any) -> Any:  # noqa: A002 - contextlib's name
         form = "manager" if special_method(exit, "__aexit__") is not None else "exit"
@@ -301,21 +317,25 @@ class AsyncExitStack(Exits):
 
 
 class EnterContext(SteppedFrame):
-    __slots__ = ("manager", "stack")
+    __slots__ = ("is_async", "manager", "stack")
 
-    def __init__(self, stack: AsyncExitStack, manager: Any) -> None:
+    def __init__(self, stack: Exits, manager: Any, is_async: bool) -> None:
         super().__init__()
         self.stack = stack
         self.manager = manager
+        self.is_async = is_async
 
     def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
-        method = entering(self.manager, is_async=True)
-        return self.wait(program.call(method, self.manager), "entered")
+        method = entering(self.manager, self.is_async)
+        if self.is_async:
+            return self.wait(program.call(method, self.manager), "entered")
+        made = waiting_entry(self.manager) or program.call(program.invoke, method, self.manager)
+        return self.wait(made, "entered")
 
     def entered(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
         if error is not None:
             raise error
-        self.stack.exits.append((True, "manager", self.manager, (), {}))
+        self.stack.exits.append((self.is_async, "manager", self.manager, (), {}))
         return Outcome("done", value)
 
 
@@ -352,8 +372,9 @@ class LeaveStack(SteppedFrame):
             is_async, self.form, *_ = exit_
             function, args, kwargs = exit_call(exit_, program.details_of(unwinding.error))
             callee = (function,) if is_async else (program.invoke, function)
+            manager = exit_[2] if self.form == "manager" and not is_async else None
             try:
-                made = program.call(*callee, *args, **kwargs)
+                made = waiting_exit(manager, unwinding.error) or program.call(*callee, *args, **kwargs)
             except LimitExceeded:
                 raise
             except BaseException as raised:
@@ -365,10 +386,31 @@ class LeaveStack(SteppedFrame):
         return Outcome("done", unwinding.finish())
 
 
+def waiting_entry(manager: Any) -> Coroutine | None:
+    """The entry of a plain manager of the library as a coroutine, where it holds steps; None for any other."""
+    if type(manager) is GeneratorManager and is_stepped(manager.generator):
+        return Coroutine("__enter__", EnterGenerator(manager))
+    return None
+
+
+def waiting_call(program: Program, callee: Any, args: tuple[Any, ...]) -> Coroutine | None:
+    """A call by which a stack enters a manager that holds steps; None for any other call."""
+    if type(callee) is not types.MethodType or not isinstance(callee.__self__, Exits) or len(args) != 1:
+        return None
+    if callee.__name__ != "enter_context":
+        return None
+    enter = special_method(args[0], "__enter__")
+    if waiting_entry(args[0]) is None and not (isinstance(enter, MachineFunction) and enter.loaded.holds_steps):
+        return None
+    return Coroutine("enter_context", EnterContext(callee.__self__, args[0], is_async=False))
+
+
 def waiting_exit(manager: Any, error: BaseException | None) -> Coroutine | None:
     """The exit of a plain manager as a coroutine, where it may hold steps; None for any other."""
     if type(manager) is ExitStack:
         return Coroutine("__exit__", LeaveStack(manager, error))
+    if type(manager) is GeneratorManager and is_stepped(manager.generator):
+        return Coroutine("__exit__", LeaveGenerator(manager.generator, error))
     return Coroutine("__exit__", Close(manager)) if type(manager) is Closing else None
 
 

@@ -299,7 +299,11 @@ class WithCursor:
         return special_method(self.manager, self._name(what))
 
     def enter(self, frame: GraphFrame) -> Outcome | Completion | None:
-        return self._call(frame, self._method("enter"))
+        made = None if self.node.is_async else frame.program.waiting_entry(self.manager)
+        if made is None:
+            return self._call(frame, self._method("enter"))
+        frame.awaiting = self.node
+        return Outcome("wait", made)
 
     def _call(self, frame: GraphFrame, method: Any, *args: Any) -> Outcome | Completion | None:
         """Calls a method of the manager; one that waits, or holds steps, suspends the frame."""

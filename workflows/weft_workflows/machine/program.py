@@ -14,7 +14,7 @@ from weft_workflows.machine import generators
 from weft_workflows.machine.aio import AsyncioModule
 from weft_workflows.machine.asking import consume
 from weft_workflows.machine.checkpoint_refusals import refuse_unstorable
-from weft_workflows.machine.contexts import contextlib_of, waiting_exit
+from weft_workflows.machine.contexts import contextlib_of, waiting_call, waiting_entry, waiting_exit
 from weft_workflows.machine.frames import call_handling, drive
 from weft_workflows.machine.futures import Future, Loop, StepFuture, Task
 from weft_workflows.machine.graph_frame import GraphFrame
@@ -113,7 +113,7 @@ class Program:
         """A call of a synchronous function that may hold steps, or that may ask a generator which does."""
         begun: Coroutine | Immediate | None = begin_call(self, callee, args, kwargs)
         if begun is None:
-            begun = consume(self, callee, args, kwargs)
+            begun = waiting_call(self, callee, args) or consume(self, callee, args, kwargs)
         return Immediate(callee(*args, **kwargs)) if begun is None else begun
 
     def _operate(self, operation: str, natively: Callable[[], Any], /, *operands: Any) -> Coroutine | Immediate:
@@ -131,6 +131,10 @@ class Program:
         if error is None:
             return (None, None, None)
         return (type(error), error, own_traceback(error))
+
+    def waiting_entry(self, manager: Any) -> Coroutine | None:
+        """The entry of a plain manager of the library that holds steps; None for any other manager."""
+        return waiting_entry(manager)
 
     def waiting_exit(self, manager: Any, error: BaseException | None) -> Coroutine | None:
         """The exit of a plain manager of the library that may hold steps; None for any other manager."""
