@@ -40,9 +40,9 @@ REFUSED = {
         _NATIVE + "import asyncio\nasync def f():\n    await step()\nrows = A.rows\nawait asyncio.gather(f(), f())",
         f"`rows` {GENERATOR}",
     ),
-    "a reader": (
-        "import csv, io\nrows = csv.reader(io.StringIO('a,b'))\nawait step()",
-        "`rows` holds a reader, which cannot be kept while the run waits; make it a list first: `list(…)` [unstorable-value]",
+    "a digest": (
+        "import hashlib\nrows = hashlib.sha256()\nawait step()",
+        "`rows` holds a Hash, which cannot be kept while the run waits; finish it first: keep its `.hexdigest()` [unstorable-value]",
     ),
 }
 

@@ -6,9 +6,7 @@ iterators that wrap others. What hides deeper, in containers or attributes, is l
 
 from __future__ import annotations
 
-import csv
 import gc
-import io
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +25,6 @@ _REMEDIES: dict[type, str] = {
     types.GeneratorType: GENERATOR_REMEDY,
     types.AsyncGeneratorType: "make it a list first: `[x async for x in …]`",
     Hash: "finish it first: keep its `.hexdigest()`",
-    type(csv.reader([])): "make it a list first: `list(…)`",
-    csv.DictReader: "make it a list first: `list(…)`",
-    csv.DictWriter: "keep the stream and make the writer anew after the wait",
-    type(csv.writer(io.StringIO())): "keep the stream and make the writer anew after the wait",
 }
 _WRAPPERS = (enumerate, zip, map, filter)
 _SUSPECTS = frozenset((*_REMEDIES, *_WRAPPERS))

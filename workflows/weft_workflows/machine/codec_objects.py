@@ -37,8 +37,8 @@ from weft_workflows.machine.cursors import (
 )
 from weft_workflows.machine.graph_frame import GraphFrame
 from weft_workflows.machine.values import Coroutine
-from weft_workflows.sandbox.iterators import BigRangeIterator
-from weft_workflows.sandbox.library import contexts, functional, numeric, regex, tracebacks, typed
+from weft_workflows.sandbox.iterators import BigRangeIterator, ItemIterator
+from weft_workflows.sandbox.library import contexts, functional, numeric, regex, tables, tracebacks, typed
 from weft_workflows.sandbox.safe_builtins import CallIterator
 
 #: What an object gets from its run, by the name of the slot.
@@ -251,6 +251,12 @@ _BY_SLOTS: tuple[type, ...] = (
     Coroutine,
     CallIterator,
     BigRangeIterator,
+    ItemIterator,
+    tables.Reader,
+    tables.DictReader,
+    tables.Writer,
+    tables.DictWriter,
+    tables.Merge,
     functional.CachedFunction,
     functional.CachedProperty,
     functional.SingleDispatch,

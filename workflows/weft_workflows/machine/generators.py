@@ -38,6 +38,14 @@ class _Suspended:
         self.frame: GraphFrame | None = frame
         self.state = "created"
 
+    def __getattr__(self, name: str) -> Any:
+        match name:
+            case "__name__":
+                return self.name.rpartition(".")[2]
+            case "__qualname__":
+                return self.name
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
     def check(self, value: Any) -> None:
         if self.state == "created" and value is not None:
             raise TypeError(f"can't send non-None value to a just-started {self.kind}")
@@ -93,7 +101,9 @@ class Generator(_Suspended):
     __slots__ = ()
     kind = "generator"
     closing = "close"
-    __weft_names__: ClassVar[frozenset[str]] = frozenset({"__iter__", "__next__", "close", "send", "throw"})
+    __weft_names__: ClassVar[frozenset[str]] = frozenset(
+        {"__iter__", "__next__", "close", "send", "throw", "__name__", "__qualname__"}
+    )
 
     def __repr__(self) -> str:
         return f"<generator object {self.name}>"
@@ -175,7 +185,9 @@ class AsyncGenerator(_Suspended):
     __slots__ = ()
     kind = "async generator"
     closing = "aclose"
-    __weft_names__: ClassVar[frozenset[str]] = frozenset({"__aiter__", "__anext__", "aclose", "asend", "athrow"})
+    __weft_names__: ClassVar[frozenset[str]] = frozenset(
+        {"__aiter__", "__anext__", "aclose", "asend", "athrow", "__name__", "__qualname__"}
+    )
 
     def __repr__(self) -> str:
         return f"<async_generator object {self.name}>"
@@ -201,6 +213,11 @@ class AsyncGenerator(_Suspended):
 
     def aclose(self) -> Coroutine:
         return Coroutine("aclose", AskGenerator(self, "aclose", None, GeneratorExit()))
+
+
+#: Their names in messages.
+Generator.__name__ = "generator"
+AsyncGenerator.__name__ = "async_generator"
 
 
 class AskGenerator(Frame):

@@ -158,10 +158,10 @@ _TABLE: list[tuple[Any, str]] = [
     (time.struct_time, "tm_year tm_mon tm_mday tm_hour tm_min tm_sec tm_wday tm_yday tm_isdst tm_gmtoff tm_zone"),
     (io.StringIO, _STREAM),
     (io.BytesIO, _STREAM),
-    (type(csv.writer(io.StringIO())), "writerow writerows dialect"),
-    (type(csv.reader([])), "line_num __next__ dialect"),
-    (csv.DictReader, "fieldnames line_num __next__"),
-    (csv.DictWriter, "writeheader writerow writerows fieldnames"),
+    (
+        type(csv.reader([]).dialect),
+        "delimiter doublequote escapechar lineterminator quotechar quoting skipinitialspace strict",
+    ),
     (
         statistics.NormalDist,
         "mean median mode stdev variance zscore cdf inv_cdf overlap pdf from_samples",

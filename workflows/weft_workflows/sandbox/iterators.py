@@ -8,6 +8,7 @@ iterator. A class names the attributes that make up its state in `__slots__`; th
 from __future__ import annotations
 
 import enum
+import operator
 import types
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -100,6 +101,45 @@ BigRangeIterator.__name__ = BigRangeIterator.__qualname__ = "range_iterator"
 BigRangeIterator.__module__ = "builtins"
 
 
+class ItemIterator:
+    """Iterates by position over an object that has `__getitem__` alone, forwards, or from a position backwards."""
+
+    __slots__ = ("position", "sequence", "step")
+    __weft_names__: ClassVar[frozenset[str]] = frozenset(("__next__", "__iter__"))
+
+    def __init__(self, sequence: Any, position: int = 0, step: int = 1) -> None:
+        self.sequence = sequence
+        self.position = position
+        self.step = step
+
+    def __iter__(self) -> ItemIterator:
+        return self
+
+    def __next__(self) -> Any:
+        if self.sequence is None or self.position < 0:
+            raise StopIteration
+        try:
+            item = operator.getitem(self.sequence, self.position)
+        except (IndexError, StopIteration):
+            self.sequence = None
+            raise StopIteration from None
+        self.position += self.step
+        return item
+
+
+ItemIterator.__name__ = ItemIterator.__qualname__ = "iterator"
+ItemIterator.__module__ = "builtins"
+
+
+class _Items:
+    def __getitem__(self, position: int) -> None:
+        raise IndexError(position)
+
+
+#: What `iter` gives for such an object.
+_NATIVE_ITEMS: type = type(iter(_Items()))
+
+
 def iterate(value: Any) -> Iterator[Any]:
     """`iter(value)`, as an iterator that can be kept. Raises TypeError with CPython's wording."""
     kind = type(value)
@@ -116,6 +156,8 @@ def iterate(value: Any) -> Iterator[Any]:
 
 def _kept_members(value: Any, iterator: Iterator[Any]) -> Iterator[Any]:
     """The members of an enum or a flag, which the standard library gives by a generator, by position instead."""
+    if type(iterator) is _NATIVE_ITEMS:
+        return ItemIterator(value)
     is_enum = isinstance(value, (enum.EnumMeta, enum.Flag)) and isinstance(iterator, types.GeneratorType)
     return iter(list(iterator)) if is_enum else iterator
 
@@ -128,6 +170,10 @@ def iterate_backwards(value: Any) -> Iterator[Any]:
     if kind in _VIEW_MAPPING and type(_mapping(value)) is dict:
         return DictIterator(_mapping(value), _VIEW_MAPPING[kind], backwards=True)
     backwards: Iterator[Any] = reversed(value)
+    if type(backwards) is reversed and kind not in (tuple, str, bytes, bytearray):
+        # `reversed` itself knows where it starts: the length is not asked for again.
+        reduced: Any = backwards.__reduce__()
+        return ItemIterator(value, reduced[2], -1)
     return _kept_members(value, backwards)
 
 

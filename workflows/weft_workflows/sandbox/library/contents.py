@@ -15,6 +15,7 @@ from weft_workflows.sandbox.library import (
     iteration,
     numeric,
     regex,
+    tables,
     tracebacks,
     typed,
     world,
@@ -105,7 +106,18 @@ def _taken(environment: Environment, name: str) -> dict[str, Any]:
         if weight is not None and is_function:
             value = environment.walking.metered(_of_exact_text(value) if name in _SHARING else value, weight)
         found[key] = value
-    return found
+    return found | _KEPT_NAMES.get(name, _no_names)(environment)
+
+
+def _no_names(_environment: Environment) -> dict[str, Any]:
+    return {}
+
+
+#: What takes the place of names whose own objects no checkpoint could keep.
+_KEPT_NAMES: dict[str, Callable[[Environment], dict[str, Any]]] = {
+    "csv": tables.csv_names,
+    "heapq": tables.heapq_names,
+}
 
 
 def _of_exact_text(function: Callable[..., Any]) -> Callable[..., Any]:
