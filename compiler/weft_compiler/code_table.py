@@ -215,11 +215,6 @@ _CALLS: dict[str, Entry] = {
         "notes": (_DURABLE,),
         "help": "give the class an ordinary method that does this, `async def` with its steps awaited, and call that",
     },
-    "effectful-argument-default": {
-        "message": "a default value cannot hold a step",
-        "notes": ("Python evaluates defaults while it defines the function",),
-        "help": "use `None` as the default and get the value in the function's body",
-    },
     "effectful-decorator": {
         "message": "`{name}` cannot decorate a function that holds steps",
         "notes": ("the decorator would call the function from inside Python, where a run cannot stop",),
@@ -229,8 +224,8 @@ _CALLS: dict[str, Entry] = {
 
 _EFFECTS: dict[str, Entry] = {
     "effectful-class": {
-        "message": "the body of the class `{name}` holds a step",
-        "notes": ("a class that is half-way through its body cannot be stored",),
+        "message": "a step in the body of the class `{name}` cannot be taken out of it",
+        "notes": (_DURABLE + ", and a class that is half-way through its body cannot be stored",),
         "help": "run the step before the class and use its result in the body, or run it in a method",
     },
     "effectful-generator": {
@@ -238,13 +233,8 @@ _EFFECTS: dict[str, Entry] = {
         "notes": (_DURABLE + "; in the middle of `{consumer}` it cannot",),
         "help": "collect the items in a list first: `items = [x for x in generator]`",
     },
-    "effectful-match": {
-        "message": "the guard of a case cannot hold a step",
-        "notes": ("patterns and guards are tried one after another inside Python, where a run cannot stop",),
-        "help": "put the step before the `match`, or into the case's body",
-    },
     "effectful-except-type": {
-        "message": "the type after `except` cannot hold a step",
+        "message": "the type after `except*` cannot hold a step",
         "notes": ("Python evaluates it while an error is under way, where a run cannot stop",),
         "help": "get the type before the `try`",
     },

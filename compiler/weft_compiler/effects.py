@@ -55,6 +55,8 @@ class Effects:
     #: Generator expressions that are asynchronous.
     asynchronous: set[ast.GeneratorExp] = field(default_factory=set)
     callees: dict[ast.AST, set[ToolValue | FunctionValue]] = field(default_factory=dict)
+    #: The calls of decorators, by decorator.
+    applications: dict[ast.expr, ast.Call] = field(default_factory=dict)
     #: The calls that each waiting expression waits for, as far as they are known.
     sources: dict[ast.AST, set[Site]] = field(default_factory=dict)
 
@@ -95,9 +97,11 @@ def _is_plain(node: ast.expr) -> bool:
 def infer_effects(tree: ast.Module, names: Names, tools: set[str], reporter: Reporter) -> Effects:
     """The effects of a module; ambiguous and forgotten awaits are reported."""
     facts = analyse(tree, names, tools)
-    effects = Effects(callees=facts.callees, sources=facts.sources)
+    effects = Effects(callees=facts.callees, sources=facts.sources, applications=facts.applications)
     _decide_sites(facts, effects, reporter)
     owners = Owners(tree, names)
+    # The call of a decorator stands in no tree; it is made where the definition stands.
+    owners.parents |= {call: owners.parents[decorator] for decorator, call in facts.applications.items()}
     effects.runs = {c for c, s in owners.calls.items() if asyncio_name(c.func, names, s) == "run"}
     effects.graph_functions = {f for f in owners.functions if isinstance(f, ast.AsyncFunctionDef)}
     effects.asynchronous = owners.asynchronous
@@ -197,9 +201,6 @@ def _report_callbacks(facts: Facts, effects: Effects, reporter: Reporter) -> Non
     for function, decorator in facts.decorated:
         if _effectful_name(function, effects) is not None:
             reporter.report("effectful-decorator", function.node, name=ast.unparse(decorator))
-    for decorator, application in facts.applications.items():
-        if application in effects.inline or application in effects.implicit:
-            reporter.report("effectful-decorator", decorator, name=ast.unparse(decorator))
 
 
 def _effectful_name(function: FunctionValue, effects: Effects) -> str | None:

@@ -31,7 +31,7 @@ from weft_compiler.graph import (
 
 _Waiting = Call | Invoke | Parallel | Map | Join | Scope | Sleep
 
-_TEMPORARY = re.compile(r"\b__weft_(\w+)\b")
+_TEMPORARY = re.compile(r"\b__weft_(\w+?)(?:__)?\b")
 
 
 def show(text: str) -> str:

@@ -3,7 +3,8 @@
 Pure statements are held back (`pend`) until a node that suspends, branches or leaves comes; then they become one
 `Compute` (or `Spawn`) before it. So a block reads as maximal runs of pure code between the points where a run can stop.
 
-Two sorts of temporaries: `__weft_tN` is read exactly once, `__weft_vN` more often (an accumulator, a condition's value).
+Two sorts of temporaries: `__weft_tN__` is read exactly once, `__weft_vN__` more often (an accumulator, a condition's value).
+They end as they begin, so that class bodies do not mangle them.
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ class Builder:
 
     def temporary(self, kind: str = "t") -> str:
         self._temporaries += 1
-        return f"__weft_{kind}{self._temporaries}"
+        return f"__weft_{kind}{self._temporaries}__"
 
     def add_variable(self, name: str, captured: bool) -> None:
         if self.scope.kind != "module":

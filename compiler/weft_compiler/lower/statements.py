@@ -9,7 +9,7 @@ from typing import Any
 
 from weft_compiler import graph
 from weft_compiler.diagnostics import span_of
-from weft_compiler.lower import awaits, expressions
+from weft_compiler.lower import awaits, definitions, expressions, matching
 from weft_compiler.lower.builder import Builder, exits_of, located
 from weft_compiler.tree import walk
 
@@ -39,7 +39,7 @@ def lower_statement(b: Builder, node: ast.stmt) -> None:
         case ast.If() if b.unit.effects.suspends(node) or exits_of([node]):
             _lower_if(b, node)
         case ast.Match() if exits_of([node]):
-            _lower_match(b, node)
+            matching.lower_match(b, node)
         case _ if not b.unit.effects.suspends(node):
             b.pend(node)
         case _:
@@ -74,9 +74,9 @@ def _lower_effectful(b: Builder, node: ast.stmt) -> None:
         case ast.Delete():
             _lower_delete(b, node)
         case ast.Match():
-            _lower_match(b, node)
+            matching.lower_match(b, node)
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            _lower_definition(b, node)
+            definitions.lower_definition(b, node)
         case _:
             raise AssertionError(f"no lowering for {type(node).__name__}")
 
@@ -204,53 +204,6 @@ def _lower_delete(b: Builder, node: ast.Delete) -> None:
         b.pend(ast.copy_location(ast.Delete([lowered]), node))
 
 
-def _lower_definition(b: Builder, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
-    if isinstance(node, ast.ClassDef) and any(b.unit.effects.suspends(s) for s in node.body):
-        b.unit.reporter.report("effectful-class", node, name=node.name)
-        return
-    if not isinstance(node, ast.ClassDef):
-        b.unit.reporter.report("effectful-argument-default", node)
-        return
-    b.unit.reporter.report("effectful-class", node, name=node.name)
-
-
-def _lower_match(b: Builder, node: ast.Match) -> None:
-    """The subject is matched natively; which case it was decides what runs, if a case holds a step."""
-    if any(case.guard is not None and b.unit.effects.suspends(case.guard) for case in node.cases):
-        b.unit.reporter.report("effectful-match", node)
-        return
-    subject = expressions.lower_expression(b, node.subject)
-    bodies = [case.body for case in node.cases]
-    if not any(b.unit.effects.suspends(s) or exits_of([s]) for body in bodies for s in body):
-        b.pend(ast.copy_location(ast.Match(subject, node.cases), node))
-        return
-    chosen = b.temporary("v")
-    b.pend(located(ast.Assign([ast.Name(chosen, ast.Store())], ast.Constant(None)), node))
-    cases = [
-        ast.match_case(case.pattern, case.guard, [_choose(chosen, index, case.body[0])])
-        for index, case in enumerate(node.cases)
-    ]
-    b.pend(ast.copy_location(ast.Match(subject, cases), node))
-    _emit_cases(b, node, chosen, bodies, 0)
-
-
-def _choose(name: str, index: int, at: ast.AST) -> ast.stmt:
-    chosen: ast.stmt = located(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(index)), at)
-    return chosen
-
-
-def _emit_cases(b: Builder, node: ast.Match, chosen: str, bodies: list[list[ast.stmt]], index: int) -> None:
-    if index == len(bodies):
-        return
-    compared = ast.Compare(ast.Name(chosen, ast.Load()), [ast.Eq()], [ast.Constant(index)])
-    test = located(compared, bodies[index][0])
-    with b.block() as then:
-        lower_body(b, bodies[index])
-    with b.block() as orelse:
-        _emit_cases(b, node, chosen, bodies, index + 1)
-    expressions.emit_branch(b, test, bodies[index][0], then, orelse)
-
-
 # -- regions -----------------------------------------------------------------------------------------------------------
 
 
@@ -351,6 +304,8 @@ def _lower_with(b: Builder, node: ast.With | ast.AsyncWith, items: Sequence[ast.
 
 
 def _lower_try(b: Builder, node: ast.Try | ast.TryStar) -> None:
+    if isinstance(node, ast.Try):
+        node = _with_late_types(b, node)
     b.flush()
     where = b.place("try", [node], [h.type for h in node.handlers if h.type is not None])
     with b.block() as body:
@@ -365,6 +320,28 @@ def _lower_try(b: Builder, node: ast.Try | ast.TryStar) -> None:
     is_star = isinstance(node, ast.TryStar)
     blocks: dict[str, Any] = {"body": _block(body), "orelse": _block(orelse), "final": _block(final)}
     b.emit(graph.Attempt(handlers=handlers, is_star=is_star, **blocks, **where))
+
+
+def _with_late_types(b: Builder, node: ast.Try) -> ast.Try:
+    """The type after an `except` that holds steps is found in a handler of all errors, which then tries again.
+
+    The error itself is raised again there, so that the handlers from that one on see it as the others did.
+    """
+    first = next((i for i, h in enumerate(node.handlers) if h.type and b.unit.effects.suspends(h.type)), None)
+    if first is None:
+        return node
+    handler = node.handlers[first]
+    assert handler.type is not None
+    kinds = b.temporary("v")
+    found = ast.Assign([ast.Name(kinds, ast.Store())], handler.type)
+    typed = ast.ExceptHandler(ast.Name(kinds, ast.Load()), handler.name, handler.body)
+    again = ast.Try([ast.Raise(None, None)], [typed, *node.handlers[first + 1 :]], [], [])
+    late = ast.ExceptHandler(None, None, [found, again])
+    b.unit.effects.suspending |= {found, again}
+    whole: ast.Try = located(ast.Try(node.body, [*node.handlers[:first], late], node.orelse, node.finalbody), node)
+    for made in (found, again, late, typed):
+        located(made, handler)
+    return whole
 
 
 def _handler(b: Builder, node: ast.ExceptHandler) -> graph.Handler:

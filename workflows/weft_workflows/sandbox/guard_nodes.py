@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 from weft_workflows.sandbox.attribute_table import CLASS_BODY_SPECIALS
@@ -40,12 +41,14 @@ MACHINE_NAMES = frozenset(
         "__weft_unbound__",
     )
 )
+#: The compiler's temporaries. No guard has a number in its name.
+_TEMPORARY = re.compile(r"__weft_[tv][0-9]+__")
 _READABLE = frozenset(("__name__", "__doc__", "__debug__", "__class__"))
 
 
 def check_identifier(name: str, node: ast.AST, *, binding: bool = False, in_class: bool = False) -> None:
     """Refuses names that are the guard's own or special to Python. The machine's own names begin with `__weft_` and pass."""
-    if not name.startswith("__") or (name in MACHINE_NAMES and not binding):
+    if not name.startswith("__") or (name in MACHINE_NAMES and not binding) or _TEMPORARY.fullmatch(name):
         return
     if name.startswith("__weft_") and name.endswith("__"):
         raise Refused(f"the name {name!r} is reserved", node)
