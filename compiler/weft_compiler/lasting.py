@@ -1,7 +1,7 @@
 """Which generators the machine runs: those that can be half-way through when a step comes.
 
-A generator that is used up where it is made (by `list`, a comprehension, a `for` without steps) stays native. All others
-could be met half-way by a step: asynchronous ones, and those that go through a decorator, always.
+A generator that is used up where it is made, or right after (by `list`, a comprehension, a `for` without steps), stays native.
+All others could be met half-way by a step: asynchronous ones, and those that go through a decorator, always.
 """
 
 from __future__ import annotations
@@ -9,16 +9,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Set
 
+from weft_compiler.consumers import DECIDING, EAGER, LAZY, consumer_name
 from weft_compiler.ownership import Owners
 from weft_compiler.resolve import Names, RunnableNode, Scope, is_generator, walk_scoped
 
-#: Builtins that run an iterable to its end, or that let go of it when they have what they want.
-_CONSUMERS = frozenset(
-    {"list", "tuple", "set", "frozenset", "dict", "sum", "min", "max", "sorted", "any", "all", "len", "next"}
-)
-_CONSUMING_METHODS = frozenset({"join", "extend", "update", "fromkeys"})
-#: Builtins whose iterator is used up when what uses theirs has ended.
-_PASSING = frozenset({"enumerate", "zip", "map", "filter", "iter"})
+#: What lets go of an iterable when it has what it wants.
+_DROPPING = DECIDING | {"len"}
+#: What stands around an iterator that is used up when the one that it gives has ended.
+_PASSING = LAZY | {"iter"}
 
 
 def find_lasting(
@@ -32,6 +30,7 @@ class _Search:
     def __init__(
         self, tree: ast.Module, names: Names, suspending: Set[ast.AST], owners: Owners, stepped: Set[RunnableNode]
     ) -> None:
+        self._tree = tree
         self._names = names
         self._suspending = set(suspending)
         self._owners = owners
@@ -76,12 +75,11 @@ class _Search:
         """Whether what the generator stands in runs it to its end at once, or drops it."""
         user = self._owners.parents.get(made)
         match user:
-            case ast.Call(func=ast.Name(id=name)) if name in _PASSING and made in user.args:
-                return self._is_used_up(user)
-            case ast.Call(func=ast.Name(id=name)):
-                return name in _CONSUMERS and made in user.args
-            case ast.Call(func=ast.Attribute(attr=name)):
-                return name in _CONSUMING_METHODS and made in user.args
+            case ast.Call() if made in user.args and not self._is_own(user.func):
+                name = consumer_name(user.func)
+                return name in EAGER or name in _DROPPING or (name in _PASSING and self._is_used_up(user))
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                return self._is_used_up_as(name, user)
             case ast.For():
                 return user.iter is made and user not in self._suspending
             case ast.comprehension():
@@ -95,6 +93,40 @@ class _Search:
                 return True
             case _:
                 return False
+
+    def _is_own(self, func: ast.expr) -> bool:
+        """Whether a function of the orchestration may be called, whatever its name says."""
+        return any(function.name == consumer_name(func) for function in self._owners.functions)
+
+    def _is_used_up_as(self, name: str, assigned: ast.Assign) -> bool:
+        """`g = (…)`: whether what follows in the same block runs `g` to its end before anything suspends."""
+        parents, around = self._owners.parents, self._owners.chain(assigned)
+        body = getattr(parents[assigned], "body", [])
+        if assigned not in body or any(isinstance(node, (ast.Try, ast.With, ast.AsyncWith)) for node in around):
+            return False
+        runner = self._owners.runner(assigned)
+        following = body[body.index(assigned) + 1 :]
+        for node in ast.walk(runner or self._tree):
+            if isinstance(node, (ast.Global, ast.Nonlocal)) and name in node.names:
+                return False
+            if not isinstance(node, ast.Name) or node.id != name or node is assigned.targets[0]:
+                continue
+            chain = self._owners.chain(node)
+            place = next((index for index, statement in enumerate(following) if statement in chain), None)
+            if place is None or self._owners.runner(node) is not runner or not self._runs_to_its_end(node):
+                return False
+            if any(statement in self._suspending for statement in following[: place + 1]):
+                return False
+        return True
+
+    def _runs_to_its_end(self, used: ast.Name) -> bool:
+        user = self._owners.parents[used]
+        match user:
+            case ast.For():
+                return not any(isinstance(node, (ast.Break, ast.Return, ast.Yield)) for node in ast.walk(user))
+            case ast.Call():
+                return consumer_name(user.func) in EAGER and self._is_used_up(used)
+        return isinstance(user, ast.comprehension) and self._is_used_up(used)
 
 
 _MENTIONS = (ast.Name, ast.Attribute, ast.GeneratorExp)
