@@ -87,7 +87,7 @@ _MODULES: dict[str, str] = {
     "json": "dumps loads dump load JSONDecodeError",
     "logging": (
         "getLogger basicConfig debug info warning warn error exception critical log DEBUG INFO WARNING WARN ERROR CRITICAL "
-        "NOTSET Logger StreamHandler Formatter getLevelName"
+        "NOTSET Logger StreamHandler NullHandler Formatter getLevelName"
     ),
     "math": (
         "acos acosh asin asinh atan atan2 atanh cbrt ceil comb copysign cos cosh degrees dist e erf erfc exp exp2 expm1 fabs "

@@ -133,6 +133,7 @@ def _output_to(stream: io.StringIO) -> Iterator[None]:
         contextlib.redirect_stderr(stream),
         mock.patch.object(logging, "root", root),
         mock.patch.multiple(logging.Logger, root=root, manager=logging.Manager(root)),
+        mock.patch.object(logging.Formatter, "converter", time.gmtime),
     ):
         yield
 

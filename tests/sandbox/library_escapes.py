@@ -127,6 +127,21 @@ escaped(1)
 import logging
 escaped(logging.getLogger()._library)
 
+import logging
+class Stream:
+    def write(self, text): escaped(text) if "weft" in text else print(text)
+h = logging.StreamHandler(Stream())
+h.setFormatter(logging.Formatter("{x.__class__.__mro__} {x._library} {message}", style="{"))
+logging.getLogger().addHandler(h)
+logging.warning("y", extra={"x": h})
+
+import logging
+escaped(type(logging.StreamHandler()).handle)
+
+import logging
+class Mine(logging.StreamHandler):
+    def handle(self, record): escaped(record)
+
 import traceback
 escaped(traceback.walk_stack(None))
 

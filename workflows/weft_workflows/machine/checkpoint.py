@@ -165,10 +165,8 @@ def _set_run_state(program: Program, kept: list[Any]) -> None:
     program.meter.tripped = None if tripped is None else LimitExceeded(*tripped)
     program.set_decimal_context(context)
     if logging is not None:
-        library = _logging_library(program)
-        library.level, loggers = logging
-        for name, level in loggers.items():
-            library.getLogger(name).level = level
+        # The loggers are the run's own; putting them into the table has set them.
+        assert logging[0] is _logging_library(program).root
 
 
 def _logging_library(program: Program) -> Any:
@@ -180,7 +178,7 @@ def _logging(program: Program) -> Any:
     library = _logging_library(program)
     if library is None:
         return None
-    return (library.level, {name: logger.level for name, logger in library._loggers.items()})
+    return list(library.loggers.values())
 
 
 def _identities(program: Program) -> list[Any]:

@@ -19,7 +19,7 @@ from weft_workflows.machine.codec_names import UNSET, Surroundings, is_method
 from weft_workflows.machine.values import MachineFunction, ToolFunction
 from weft_workflows.sandbox.facades import Module
 from weft_workflows.sandbox.library.data import Hash
-from weft_workflows.sandbox.library.world import Handler, Logger
+from weft_workflows.sandbox.library.logs import Logger
 
 # -- names -------------------------------------------------------------------------------------------------------------------
 
@@ -224,7 +224,7 @@ def _hash(_run: Surroundings, value: Hash) -> Taken:
 
 
 def _logger(_run: Surroundings, value: Logger) -> Taken:
-    return (value.name,), [value.level]
+    return (value.name,), [value.level, value.handlers, value.propagate, value.disabled]
 
 
 def _make_logger(run: Surroundings, name: str) -> Any:
@@ -232,7 +232,7 @@ def _make_logger(run: Surroundings, name: str) -> Any:
 
 
 def _fill_logger(_run: Surroundings, target: Logger, contents: list[Any]) -> None:
-    target.level = contents[0]
+    target.level, target.handlers, target.propagate, target.disabled = contents
 
 
 # -- annotations -------------------------------------------------------------------------------------------------------------
@@ -333,8 +333,7 @@ KINDS: dict[type, Kind] = {
         _partial,
         lambda _run: functools.partial(int), _fill_partial,
     ),
-    Logger: Kind("logger", "name; level", _logger, _make_logger, _fill_logger),
-    Handler: Kind("handler", "", lambda _run, _v: ((), None), lambda _run: Handler()),
+    Logger: Kind("logger", "name; level, handlers, propagate, disabled", _logger, _make_logger, _fill_logger),
     Hash: Kind("hash", "", _hash, lambda _run: None),
     **dict.fromkeys(_ALIASES, _SUBSCRIPT),
     types.UnionType: Kind("union", "members", _union, _make_union),

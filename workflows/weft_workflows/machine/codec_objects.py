@@ -38,7 +38,7 @@ from weft_workflows.machine.cursors import (
 from weft_workflows.machine.graph_frame import GraphFrame
 from weft_workflows.machine.values import Coroutine
 from weft_workflows.sandbox.iterators import BigRangeIterator, ItemIterator
-from weft_workflows.sandbox.library import contexts, functional, numeric, regex, tables, tracebacks, typed
+from weft_workflows.sandbox.library import contexts, functional, logs, numeric, regex, tables, tracebacks, typed
 from weft_workflows.sandbox.safe_builtins import CallIterator
 
 #: What an object gets from its run, by the name of the slot.
@@ -46,6 +46,7 @@ _GIVEN: dict[str, Callable[[Surroundings], Any]] = {
     "loop": lambda run: run.program.loop,
     "_meter": lambda run: run.program.meter,
     "_get": lambda run: run.environment.attributes.get,
+    "_library": lambda run: run.named("logging", "getLogger").__self__,
 }
 
 
@@ -274,6 +275,9 @@ _BY_SLOTS: tuple[type, ...] = (
     contexts.Standing,
     contexts.Suppress,
     contexts.Unwinding,
+    logs.Formatter,
+    logs.NullHandler,
+    logs.StreamHandler,
     typed.NewKind,
 )
 

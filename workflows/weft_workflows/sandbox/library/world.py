@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.sandbox.allowed import ALLOWED_MODULES
 from weft_workflows.sandbox.facades import facade
-from weft_workflows.sandbox.library.tracebacks import formatted
+from weft_workflows.sandbox.library import logs
 from weft_workflows.sandbox.names import plain_text
 from weft_workflows.sandbox.tracing import own_traceback
 
 if TYPE_CHECKING:
     from weft_workflows.sandbox.environment import Environment
-
-_LEVELS = {"NOTSET": 0, "DEBUG": 10, "INFO": 20, "WARNING": 30, "WARN": 30, "ERROR": 40, "CRITICAL": 50}
 
 
 def datetime_module(_environment: Environment) -> dict[str, Any]:
@@ -180,156 +178,5 @@ def sys_module(environment: Environment) -> dict[str, Any]:
     }
 
 
-class Logger:
-    """A logger of the run: writes `LEVEL:name:message` to the run's output."""
-
-    __slots__ = ("_library", "level", "name")
-    __weft_names__: ClassVar[frozenset[str]] = frozenset(
-        [
-            "debug",
-            "info",
-            "warning",
-            "warn",
-            "error",
-            "exception",
-            "critical",
-            "fatal",
-            "log",
-            "setLevel",
-            "isEnabledFor",
-            "getEffectiveLevel",
-            "addHandler",
-            "removeHandler",
-            "hasHandlers",
-            "getChild",
-            "name",
-            "level",
-            "handlers",
-            "propagate",
-        ]
-    )
-    handlers: ClassVar[tuple[Any, ...]] = ()
-    propagate: ClassVar[bool] = True
-
-    def __init__(self, library: Logging, name: str) -> None:
-        self._library, self.name, self.level = library, name, 0
-
-    def setLevel(self, level: Any) -> None:  # noqa: N802 - logging's own name
-        self.level = _LEVELS[level] if isinstance(level, str) else int(level)
-
-    def getEffectiveLevel(self) -> int:  # noqa: N802
-        return self.level or self._library.level
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802
-        return level >= self.getEffectiveLevel()
-
-    def addHandler(self, _handler: Any) -> None:  # noqa: N802
-        """Handlers have no effect: everything goes to the run's output."""
-
-    removeHandler = addHandler  # noqa: N815
-
-    def hasHandlers(self) -> bool:  # noqa: N802
-        return True
-
-    def getChild(self, suffix: str) -> Logger:  # noqa: N802
-        return self._library.getLogger(f"{self.name}.{suffix}")
-
-    def log(self, level: int, msg: Any, /, *args: Any, exc_info: Any = None, **_: Any) -> None:
-        if not self.isEnabledFor(level):
-            return
-        formatting = self._library.environment.formatting
-        text = str(formatting.plain(msg))
-        if args:
-            text = formatting.percent(text, args[0] if len(args) == 1 and isinstance(args[0], dict) else args)
-        name = next((key for key, value in _LEVELS.items() if value == level), f"Level {level}")
-        if exc_info:
-            text += "\n" + self._traceback(exc_info)
-        self._library.write(f"{name}:{self.name}:{text}\n")
-
-    def _traceback(self, exc_info: Any) -> str:
-        """The traceback of the given error, of the one in `sys.exc_info()`'s form, or of the one that is handled."""
-        error = exc_info[1] if isinstance(exc_info, tuple) else exc_info
-        if not isinstance(error, BaseException):
-            error = sys.exception()
-        if error is None:
-            return "NoneType: None"
-        environment = self._library.environment
-        return "".join(formatted(error, environment).format()).removesuffix("\n")
-
-    def debug(self, msg: Any, /, *args: Any, **kwargs: Any) -> None:
-        self.log(10, msg, *args, **kwargs)
-
-    def info(self, msg: Any, /, *args: Any, **kwargs: Any) -> None:
-        self.log(20, msg, *args, **kwargs)
-
-    def warning(self, msg: Any, /, *args: Any, **kwargs: Any) -> None:
-        self.log(30, msg, *args, **kwargs)
-
-    def error(self, msg: Any, /, *args: Any, **kwargs: Any) -> None:
-        self.log(40, msg, *args, **kwargs)
-
-    def critical(self, msg: Any, /, *args: Any, **kwargs: Any) -> None:
-        self.log(50, msg, *args, **kwargs)
-
-    def exception(self, msg: Any, /, *args: Any, **kwargs: Any) -> None:
-        self.log(40, msg, *args, **{"exc_info": True, **kwargs})
-
-    warn, fatal = warning, critical
-
-
-class Handler:
-    """`StreamHandler` and `Formatter`: accepted and without effect."""
-
-    __slots__ = ()
-    __weft_names__: ClassVar[frozenset[str]] = frozenset(("setLevel", "setFormatter", "addFilter"))
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        """Takes whatever logging's own would take."""
-
-    def setLevel(self, _level: Any) -> None:  # noqa: N802
-        """Without effect."""
-
-    setFormatter = addFilter = setLevel  # noqa: N815
-
-
-class Logging:
-    """The logging of one run: its loggers and the root's level."""
-
-    def __init__(self, environment: Environment) -> None:
-        self.environment = environment
-        self.write = _writer(environment)
-        self.level = _LEVELS["WARNING"]
-        self._loggers: dict[str, Logger] = {}
-
-    def getLogger(self, name: str | None = None) -> Logger:  # noqa: N802
-        key = name or "root"
-        if key not in self._loggers:
-            self._loggers[key] = Logger(self, key)
-        return self._loggers[key]
-
-    def configure(self, *, level: Any = None, **_: Any) -> None:
-        if level is not None:
-            self.level = _LEVELS[level] if isinstance(level, str) else int(level)
-
-
 def logging_module(environment: Environment) -> dict[str, Any]:
-    library = Logging(environment)
-    root = library.getLogger()
-    functions = {
-        name: getattr(root, name)
-        for name in ["debug", "info", "warning", "warn", "error", "exception", "critical", "log"]
-    }
-
-    def level_name(level: Any) -> Any:
-        return next((name for name, value in _LEVELS.items() if value == level), f"Level {level}")
-
-    return {
-        **_LEVELS,
-        **functions,
-        "getLogger": library.getLogger,
-        "basicConfig": library.configure,
-        "Logger": environment.stand_ins.shown(Logger),
-        "StreamHandler": Handler,
-        "Formatter": Handler,
-        "getLevelName": level_name,
-    }
+    return logs.make_module(environment, _writer(environment))
