@@ -64,6 +64,17 @@ class ToolCall:
         return f"{self.at:g} {self.tool}({inside})"
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A call that has begun: which one it is of its tool, how long it takes, and what a read has seen."""
+
+    tool: FakeTool
+    arguments: Arguments
+    count: int
+    delay: float
+    seen: tuple[Any, Exception | None] = (None, None)
+
+
 @dataclass
 class World:
     """The tools of one run and what they share."""
@@ -76,14 +87,22 @@ class World:
         """Carries out one call; returns a JSON value that shares nothing with the state, or raises the
         tool's exception.
         """
+        return await self.finish(self.begin(name, arguments), rest)
+
+    def begin(self, name: str, arguments: Arguments) -> Begun:
+        """What happens of a call in the instant in which the program makes it, even if it is cancelled in the same instant."""
         tool = self.tools[name]
         count = self._counts[name] = self._counts.get(name, 0) + 1
         delay = tool.behaviour.delay(arguments, self.state, count)
         if tool.spec.effect is not Effect.READ:
-            await rest(delay)
-            return to_json_value(tool.behaviour.answer(arguments, self.state, count))
-        answer, failure = self._look(tool.behaviour, arguments, count)
-        await rest(delay)
+            return Begun(tool, arguments, count, delay)
+        return Begun(tool, arguments, count, delay, self._look(tool.behaviour, arguments, count))
+
+    async def finish(self, begun: Begun, rest: Rest) -> Any:
+        await rest(begun.delay)
+        if begun.tool.spec.effect is not Effect.READ:
+            return to_json_value(begun.tool.behaviour.answer(begun.arguments, self.state, begun.count))
+        answer, failure = begun.seen
         if failure is not None:
             raise failure
         return answer

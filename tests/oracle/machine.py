@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from weft_compiler.compile import compile_source
+from weft_compiler.plan import Plan
 from weft_workflows.local import LocalRun, StepInfo, run_plan
 from weft_workflows.machine.machine import Machine
+from weft_workflows.machine.protocol import CallTool, Command
 
-from tests.oracle.fakes import FakeTool, ToolCall, World
+from tests.oracle.fakes import Begun, FakeTool, ToolCall, World
 from tests.oracle.run import Outcome
 
 
@@ -25,14 +28,32 @@ def run_machine(
 
     Raises CompileFailed.
     """
-    plan = compile_source(source, [tool.spec for tool in tools.values()], file="plan.py", inputs=tuple(inputs or {}))
+    return run_compiled(compile_for(source, tools, inputs), tools, inputs, restored=restored)
+
+
+def compile_for(source: str, tools: Mapping[str, FakeTool], inputs: Mapping[str, Any] | None = None) -> Plan:
+    """Raises CompileFailed."""
+    return compile_source(source, [tool.spec for tool in tools.values()], file="plan.py", inputs=tuple(inputs or {}))
+
+
+def run_compiled(
+    plan: Plan, tools: Mapping[str, FakeTool], inputs: Mapping[str, Any] | None = None, *, restored: bool = False
+) -> Outcome:
+    """The same for a plan."""
     world = World(tools)
+    begun: dict[str, Begun] = {}
+
+    def begin(command: Command) -> None:
+        if isinstance(command, CallTool):
+            begun[command.step] = world.begin(command.tool, json.loads(command.arguments))
 
     async def call(name: str, arguments: dict[str, Any], step: StepInfo) -> Any:
-        return await world.perform(name, arguments, step.sleep)
+        return await world.finish(begun.pop(step.step, None) or world.begin(name, arguments), step.sleep)
 
     machine = Restored.start if restored else None
-    run = asyncio.run(run_plan(plan, dict(inputs or {}), call, clock="virtual", machine=machine, attempts=1))
+    run = asyncio.run(
+        run_plan(plan, dict(inputs or {}), call, clock="virtual", machine=machine, attempts=1, on_command=begin)
+    )
     return _outcome(run, tools)
 
 

@@ -303,7 +303,13 @@ class _Driver:
         self._steps[command.step] = step
         self._awaited.add(step.id)
         self._busy += 1
-        self._tasks[command.step] = asyncio.create_task(self._run_step(step))
+        task = self._tasks[command.step] = asyncio.create_task(self._run_step(step))
+        # Not at the end of the task's own code, which never runs where it is cancelled before it has begun.
+        task.add_done_callback(self._come_to_rest)
+
+    def _come_to_rest(self, _: asyncio.Task[None]) -> None:
+        self._busy -= 1
+        self._stirred.set()
 
     async def _run_step(self, step: LocalStep) -> None:
         try:
@@ -312,9 +318,6 @@ class _Driver:
             self._finish_step(step, error=self._describe(error))
         else:
             self._finish_step(step, value=value)
-        finally:
-            self._busy -= 1
-            self._stirred.set()
 
     async def _attempts_of(self, step: LocalStep) -> Any:
         """Calls the tool until it answers, under the tool's retry policy."""

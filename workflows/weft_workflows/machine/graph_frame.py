@@ -187,7 +187,28 @@ class GraphFrame(Frame):
     def run(self, native: NativeCode, handling: BaseException | None = None) -> Any:
         """Runs native code on this frame's variables, inside the `except` that it stands in."""
         function = native.bind(self.program.namespace, self.cells)
-        return self.call(function, self.variables, self.temporaries, handling=handling)
+        try:
+            return self.call(function, self.variables, self.temporaries, handling=handling)
+        except NameError as error:
+            unbound = self._as_unbound_local(error, native)
+            if unbound is None:
+                raise
+            context = error.__context__
+        try:
+            raise unbound
+        finally:
+            unbound.__context__ = context
+
+    def _as_unbound_local(self, error: NameError, native: NativeCode) -> UnboundLocalError | None:
+        """What CPython says of a variable of this function that its inner functions share: to native code it is a free one."""
+        traceback = error.__traceback__
+        while traceback is not None and traceback.tb_next is not None:
+            traceback = traceback.tb_next
+        is_own = traceback is not None and traceback.tb_frame.f_code is native.code
+        if not is_own or error.name not in self.loaded.function.cells or isinstance(error, UnboundLocalError):
+            return None
+        text = f"cannot access local variable '{error.name}' where it is not associated with a value"
+        return UnboundLocalError(text, name=error.name).with_traceback(error.__traceback__)
 
     def call(self, function: Callable[..., Any], *args: Any, handling: BaseException | None = None) -> Any:
         """Calls what is native, inside the `except` that the frame stands in."""

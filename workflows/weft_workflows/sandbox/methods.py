@@ -34,8 +34,8 @@ def install_methods(
         methods[text_type, "rsplit"] = _splitting(text_type.rsplit, meter)
         methods[text_type, "splitlines"] = _splitting(text_type.splitlines, meter)
         methods[text_type, "translate"] = _translating(text_type.translate, meter)
-    methods[str, "format"] = formatting.str_format
-    methods[str, "format_map"] = formatting.str_format_map
+    methods[str, "format"] = _as_function(formatting.str_format)
+    methods[str, "format_map"] = _as_function(formatting.str_format_map)
     methods[int, "to_bytes"] = _to_bytes(meter)
     for growing in (list, bytearray, collections.deque):
         for name in _GROWING:
@@ -51,6 +51,15 @@ def install_methods(
         for name in ("write", "writelines"):
             methods[stream, name] = _writing(getattr(stream, name), meter, walking)
     _install_clock(attributes, now)
+
+
+def _as_function(method: Callable[..., str]) -> Callable[..., str]:
+    """A function can be bound to a text and kept so across a step; a method that is bound already cannot."""
+
+    def call(text: Any, /, *args: Any, **kwargs: Any) -> str:
+        return method(text, *args, **kwargs)
+
+    return call
 
 
 def _padded(native: Callable[..., Any], meter: Meter) -> Callable[..., Any]:
