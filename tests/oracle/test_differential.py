@@ -1,16 +1,18 @@
-"""Random programs end in the machine as they end in CPython: result, output, error and the timed steps."""
+"""Random programs end in the machine as they end in CPython: result, output, error and the timed steps.
+
+Each is also rebuilt from a checkpoint before each event. `python -m benchmarks.differential` runs as many as one likes.
+"""
 
 from __future__ import annotations
-
-import asyncio
-import re
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.oracle.machine import run_machine
-from tests.oracle.programs import TOOLS, programs
-from tests.oracle.run import run_cpython
+from tests.oracle.generated.compare import difference
+from tests.oracle.generated.minimise import minimise
+from tests.oracle.generated.programs import Program, program_of, programs
+
+_CHUNK = 25
 
 
 #: Shrinking a failing program takes minutes; the long run does it, this one shows the program as it was found.
@@ -21,29 +23,36 @@ from tests.oracle.run import run_cpython
     suppress_health_check=list(HealthCheck),
 )
 @given(programs())
-def test_machine_equals_cpython(source: str) -> None:
-    check(source)
+def test_machine_equals_cpython(program: Program) -> None:
+    check(program)
+
+
+@pytest.mark.parametrize("first", range(0, 200, _CHUNK))
+def test_machine_equals_cpython_for_numbered_programs(first: int) -> None:
+    for number in range(first, first + _CHUNK):
+        check(program_of(number))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @settings(max_examples=3_000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(programs())
-def test_machine_equals_cpython_for_many(source: str) -> None:
-    check(source)
+def test_machine_equals_cpython_for_many(program: Program) -> None:
+    check(program)
 
 
-def check(source: str) -> None:
-    expected = _as_since_3_12(str(run_cpython(source, TOOLS, modules={"asyncio": asyncio})))
-    assert _as_since_3_12(str(run_machine(source, TOOLS))) == expected, source
-    assert _as_since_3_12(str(run_machine(source, TOOLS, restored=True))) == expected, source
+def check(program: Program) -> None:
+    found = difference(program)
+    assert found is None, f"{program!r}\n{found}"
 
 
-def _as_since_3_12(outcome: str) -> str:
-    """Before Python 3.12 a comprehension was a function, for which an unbound local of the one around is free."""
-    return _FREE_IN_COMPREHENSION.sub(
-        r"UnboundLocalError: cannot access local variable \1 where it is not", outcome
-    ).replace(" associated with a value in enclosing scope", " associated with a value")
+def test_a_number_is_always_the_same_program() -> None:
+    assert program_of(7) == program_of(7)
+    assert program_of(7) != program_of(8)
 
 
-_FREE_IN_COMPREHENSION = re.compile(r"NameError: cannot access free variable ('\w+') where it is not")
+def test_minimise_keeps_what_fails() -> None:
+    text = "a = 1\nif a:\n    for v in [1, 2]:\n        b = ‹await ›look(v)\n    print(b)\nc = [a, a]\n"
+    small = minimise(Program(text, 2), lambda program: "look(" in program.source)
+    assert small.tempo == 2
+    assert small.text.strip() in {"‹await ›look(v)", "‹await ›look(1)", "look(1)", "look()"}

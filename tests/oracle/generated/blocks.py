@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.oracle.generated.simple import Lines, Simple
-from tests.oracle.generated.writer import NUMBERS, indented
+from tests.oracle.generated.simple import Simple
+from tests.oracle.generated.writer import NUMBERS, Lines, indented
 
 CATCHABLE = (
     "ValueError", "LookupError", "(KeyError, TypeError)", "Exception", "ArithmeticError", "(ConnectionError, ValueError)",
@@ -48,7 +48,11 @@ class Blocks(Simple):
 
     def leaving(self) -> Lines:
         error = self.choose("ValueError", "KeyError", *self.errors)
-        ways = [f"raise {error}({self.number(1)})", f"raise {error}({self.number(1)}) from None", "assert a != b, 'same'"]
+        ways = [
+            f"raise {error}({self.number(1)})",
+            f"raise {error}({self.number(1)}) from None",
+            "assert a != b, 'same'",
+        ]
         ways += ["break", "continue"] * 2 if self.scope.in_loop else []
         ways += [f"return {self.number(1)}"] * 2 if self.scope.in_function else []
         return [f"if {self.number(2)} % 3 == {self.pick(0, 2)}:", f"    {self.choose(*ways)}"]

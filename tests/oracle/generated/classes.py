@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
-from tests.oracle.generated.functions import Functions, Lines
-from tests.oracle.generated.writer import Class, indented
+from tests.oracle.generated.functions import Functions
+from tests.oracle.generated.writer import Class, Lines, indented
 
 _START = "a, b, c = p, self.n, 0; xs = self.items; ys, d, st, s = xs[:], {'n': p}, {p}, 'm'"
 
@@ -15,7 +16,11 @@ class Classes(Functions):
         name = self.fresh("Error")
         base = self.choose("Exception", "ValueError", "LookupError", *self.errors)
         self.errors.append(name)
-        with_init = ["    def __init__(self, code, *more):", "        super().__init__(code, *more)", "        self.code = code"]
+        with_init = [
+            "    def __init__(self, code, *more):",
+            "        super().__init__(code, *more)",
+            "        self.code = code",
+        ]
         with_text = [*with_init, "    def __str__(self):", "        return f'<{self.code}>'"]
         return [f"class {name}({base}):", *self.choose(["    pass"], ["    code = 7"], with_init, with_text)]
 
@@ -63,7 +68,10 @@ class Classes(Functions):
             "contains": lambda: ["def __contains__(self, p):", f"    return p == {self.own()} or p in self.items"],
             "eq": self.equality,
             "lt": lambda: ["def __lt__(self, other):", "    return self.n < other.n"],
-            "add": lambda: ["def __add__(self, other):", f"    return {name}(self.n + (other if type(other) is int else other.n))"],
+            "add": lambda: [
+                "def __add__(self, other):",
+                f"    return {name}(self.n + (other if type(other) is int else other.n))",
+            ],
             "static": lambda: ["@staticmethod", "def half(p):", "    return p // 2"],
             "make": lambda: ["@classmethod", "def make(cls, p):", "    cls.total += 1", "    return cls(p)"],
             "iter": self.iteration,
@@ -73,7 +81,9 @@ class Classes(Functions):
             "async with": lambda: self.manager("async def", "aenter", "aexit"),
         }
         self._cost = 0.0
-        wanted = [f for f in table if f not in without and self.chance(60 if f in ("work", "with", "async with") else 25)]
+        wanted = [
+            f for f in table if f not in without and self.chance(60 if f in ("work", "with", "async with") else 25)
+        ]
         lines: Lines = []
         for feature in wanted:
             lines += table[feature]()
@@ -81,23 +91,31 @@ class Classes(Functions):
 
     def own(self, *names: str) -> str:
         with self.within(kind="pure", in_function=True, assigns=False, readable=("self.n", "self.total", *names)):
-            number = self.choose(self.arithmetic_of(*names), "self.n * 2 % 50", "sum(self.items) % 50")
-        return number
+            return self.choose(self.arithmetic_of(*names), "self.n * 2 % 50", "sum(self.items) % 50")
 
     def arithmetic_of(self, *names: str) -> str:
         operands = ["self.n", "self.total", str(self.pick(0, 9)), *names]
         return f"({self.choose(*operands)} {self.choose('+', '-', '*')} {self.choose(*operands)}) % 50"
 
     def item_methods(self) -> Lines:
-        get = ["def __getitem__(self, p):", f"    return {self.choose('self.items[p % 3]', 'self.items[p]', '(self.n + p) % 50')}"]
+        get = [
+            "def __getitem__(self, p):",
+            f"    return {self.choose('self.items[p % 3]', 'self.items[p]', '(self.n + p) % 50')}",
+        ]
         return [*get, "def __setitem__(self, p, value):", "    self.items[:2] = [p, value]"]
 
     def equality(self) -> Lines:
-        same = ["def __eq__(self, other):", f"    return self.n == (other if type(other) is int else other.n){self.choose('', ' + 1')}"]
+        same = [
+            "def __eq__(self, other):",
+            f"    return self.n == (other if type(other) is int else other.n){self.choose('', ' + 1')}",
+        ]
         return [*same, "def __hash__(self):", "    return self.n"]
 
     def iteration(self) -> Lines:
-        return ["def __iter__(self):", *self.choose(["    return iter(self.items[:3])"], ["    yield self.n", "    yield from self.items[:2]"])]
+        return [
+            "def __iter__(self):",
+            *self.choose(["    return iter(self.items[:3])"], ["    yield self.n", "    yield from self.items[:2]"]),
+        ]
 
     def work(self, base: Class | None) -> Lines:
         inherited = base is not None and "work" in base.features
@@ -105,7 +123,9 @@ class Classes(Functions):
             body, ending = self.block(self.pick(1, 2)), self.number(2)
         self._cost += cost[0] + (base.cost if base is not None and inherited else 0)
         before = [_START, *(["c = await super().work(a)"] if inherited and self.chance(60) else [])]
-        between = self.choose([], ["self.n = (self.n + c) % 50"], ["old = self.n", "self.n = (old + await look(p)) % 50"])
+        between = self.choose(
+            [], ["self.n = (self.n + c) % 50"], ["old = self.n", "self.n = (old + await look(p)) % 50"]
+        )
         return ["async def work(self, p=1):", *indented([*before, *between]), *body, f"    return {ending}"]
 
     def manager(self, keyword: str, enter: str, leave: str) -> Lines:
@@ -121,7 +141,12 @@ class Classes(Functions):
         lines += [f"{keyword} __{leave}__(self, kind, error, trace):"]
         return [*lines, *indented(["p = 2", _START, *body[1], f"return {swallows}"])]
 
-    def _method(self):  # type: ignore[no-untyped-def]
+    def _method(self) -> AbstractContextManager[None]:
         return self.within(
-            kind="async", in_function=True, in_loop=False, declared={}, objects=(), readable=("p", "self.n", "self.total")
+            kind="async",
+            in_function=True,
+            in_loop=False,
+            declared={},
+            objects=(),
+            readable=("p", "self.n", "self.total"),
         )

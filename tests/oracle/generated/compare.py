@@ -46,7 +46,9 @@ def difference(program: Program, *, restored: bool = True) -> Difference | None:
         plan = compile_for(program.source, tools)
     except CompileFailed as failed:
         codes = ", ".join(sorted({d.code for d in failed.diagnostics}))
-        return Difference(f"refused: {codes}", expected, "".join(f"{d.span.line}: {d.code}: {d.help}\n" for d in failed.diagnostics))
+        return Difference(
+            f"refused: {codes}", expected, "".join(f"{d.span.line}: {d.code}: {d.help}\n" for d in failed.diagnostics)
+        )
     except Exception as error:  # noqa: BLE001  (whatever the compiler raises is a finding)
         return Difference(f"compiler: {type(error).__name__}: {str(error)[:60]}", expected, f"{error}\n")
     for way in (False, True) if restored else (False,):

@@ -10,7 +10,9 @@ from tests.oracle.fakes import FakeTool
 from tests.oracle.scripted_tools import read_tools
 
 #: Seconds that a call takes, by how many calls there were before it in the run.
-_DELAY = "state.setdefault('calls', []).append(0) or (200_000 + (len(state['calls']) + {0}) ** 3 * {1} % 1_999_993) / 1e6"
+_DELAY = (
+    "state.setdefault('calls', []).append(0) or (200_000 + (len(state['calls']) + {0}) ** 3 * {1} % 1_999_993) / 1e6"
+)
 
 _TOOLS = """
 look:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from tests.oracle.generated.waiting import Lines, Waiting
-from tests.oracle.generated.writer import NUMBERS, Function, indented
+from tests.oracle.generated.waiting import Waiting
+from tests.oracle.generated.writer import NUMBERS, Function, Lines, indented
 
 Shape = Literal["plain", "rest", "keyword", "extra", "box"]
 
@@ -59,7 +59,7 @@ class Functions(Waiting):
         }[shape]
 
     def declared(self) -> dict[str, str]:
-        return {name: "global" for name in self.choose((), (), ("a",), ("b", "xs"), ("d",))}
+        return dict.fromkeys(self.choose((), (), ("a",), ("b", "xs"), ("d",)), "global")
 
     def start_of(self, declared: dict[str, str], shape: Shape) -> Lines:
         """Makes the variables that every scope has."""
@@ -97,13 +97,20 @@ class Functions(Waiting):
             before = self.block(self.pick(0, 2))
             element = self.number(2)
             after = self.block(1) if self.chance(40) else []
-        lines = [f"    {self.start_of_generator()}", f"    for {v} in range(n):", *indented(before), f"        yield {element}"]
+        lines = [
+            f"    {self.start_of_generator()}",
+            f"    for {v} in range(n):",
+            *indented(before),
+            f"        yield {element}",
+        ]
         self.functions.append(Function(name, "async generator", cost=cost[0] * 1.5))
         return [f"async def {name}(n):", *self.without_return([*lines, *indented(after)])]
 
     def without_return(self, lines: Lines) -> Lines:
         """A generator gives nothing by `return`."""
-        return [line.partition("return ")[0] + "return" if line.strip().startswith("return ") else line for line in lines]
+        return [
+            line.partition("return ")[0] + "return" if line.strip().startswith("return ") else line for line in lines
+        ]
 
     # -- others ------------------------------------------------------------------------------------------------------
 
@@ -143,7 +150,12 @@ class Functions(Waiting):
             changed = self.number(2)
         keyword = "async def" if steps else "def"
         lines = [f"def {make}(count):", f"    {keyword} bump({q}, *more):", "        nonlocal count"]
-        lines += ["        old = count", f"        count = (old + {changed}) % 50", "        return count", "    return bump"]
+        lines += [
+            "        old = count",
+            f"        count = (old + {changed}) % 50",
+            "        return count",
+            "    return bump",
+        ]
         made = Function(name, "async closure" if steps else "closure", "rest", cost=2 if steps else 0)
         self.adds(functions=made)
         return [*lines, f"{name} = {make}({self.number(1)})"]

@@ -97,7 +97,19 @@ def _without_shells(tree: ast.Module) -> Iterator[ast.Module]:
 def _without_parts(tree: ast.Module) -> Iterator[ast.Module]:
     """Handlers, cases, items, arguments, elements, decorators, conditions of comprehensions: one less of each."""
     for number, node in enumerate(ast.walk(tree)):
-        for name in ("handlers", "cases", "items", "args", "keywords", "elts", "decorator_list", "ifs", "targets", "orelse", "finalbody"):
+        for name in (
+            "handlers",
+            "cases",
+            "items",
+            "args",
+            "keywords",
+            "elts",
+            "decorator_list",
+            "ifs",
+            "targets",
+            "orelse",
+            "finalbody",
+        ):
             held = getattr(node, name, None)
             if not isinstance(held, list):
                 continue

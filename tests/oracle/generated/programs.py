@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from tests.oracle.generated.choices import Choices, Drawn, Seeded
-from tests.oracle.generated.classes import Classes, Lines
-from tests.oracle.generated.writer import PROGRAM_COST, as_explicit, as_written, indented
+from tests.oracle.generated.classes import Classes
+from tests.oracle.generated.writer import PROGRAM_COST, Lines, as_explicit, as_written, indented
 
 _VARIABLES = ("a, b, c = 1, 2, 3", "xs, ys, d, st, s = [1, 2], [3], {'k': 1}, {1, 2}, 'x'")
 _RESULT = "[a, b, c, xs, ys, list(d.items()), sorted(st), s, log]"

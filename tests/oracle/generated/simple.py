@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.oracle.generated.values import Values
-from tests.oracle.generated.writer import LISTS, NUMBERS
-
-Lines = list[str]
+from tests.oracle.generated.writer import LISTS, NUMBERS, Lines
 
 
 class Simple(Values):
@@ -35,7 +33,9 @@ class Simple(Values):
 
     def assignment(self) -> Lines:
         name, value = self.choose(*NUMBERS), self.number(3)
-        return [self.choose(f"{name} = {value}", f"{name} = {value}", f"{name} = xs[:1] = [{value}]; {name} = {name}[0]")]
+        return [
+            self.choose(f"{name} = {value}", f"{name} = {value}", f"{name} = xs[:1] = [{value}]; {name} = {name}[0]")
+        ]
 
     def augmented(self) -> Lines:
         operator = self.choose("+", "-", "*", "^", "|")
@@ -160,5 +160,7 @@ class Simple(Values):
         name = self.fresh("r")
         await_ = "‹await ›" if self.scope.kind == "implicit" or self.chance(self.implicit) else "await "
         lines = [f"{name} = {await_}fetch({self.number(1)})"]
-        use = self.choose(f"a = {name}['n']", f"xs = {name}['items']", f"s = {name}['name']", f"b = {name}['next']['n']")
+        use = self.choose(
+            f"a = {name}['n']", f"xs = {name}['items']", f"s = {name}['name']", f"b = {name}['next']['n']"
+        )
         return [*lines, use]

@@ -259,7 +259,7 @@ class Values(Writer):
             (1, lambda: f"sorted({self.numbers(depth - 1)}, reverse=True)"),
             (1, lambda: f"[v * w % 50 for v, w in zip({self.gone_over(depth - 1)}, ys)]"),
             (1, lambda: f"list(map(lambda v: v + 1, {self.numbers(depth - 1)}))"),
-            (1, lambda: f"[k for k, v in d.items() if isinstance(k, int)]"),
+            (1, lambda: "[k for k, v in d.items() if isinstance(k, int)]"),
             (1, lambda: f"list(filter(None, {self.numbers(depth - 1)}))"),
             (2, lambda: self.drained()),
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.oracle.generated.blocks import Blocks, Lines
-from tests.oracle.generated.writer import NUMBERS, Function, indented
+from tests.oracle.generated.blocks import Blocks
+from tests.oracle.generated.writer import NUMBERS, Function, Lines, indented
 
 
 class Waiting(Blocks):
@@ -90,7 +90,9 @@ class Waiting(Blocks):
         lines, job = self.job()
         caught = ", return_exceptions=True" if self.chance(40) else ""
         v = self.fresh("v")
-        jobs = self.choose(f"*[{job.name}({v}) for {v} in {self.gone_over(1)}]", f"{job.name}(1), {job.name}({self.number(1)})")
+        jobs = self.choose(
+            f"*[{job.name}({v}) for {v} in {self.gone_over(1)}]", f"{job.name}(1), {job.name}({self.number(1)})"
+        )
         return [*lines, f"print({self.shown(f'await asyncio.gather({jobs}{caught})')})"]
 
     # -- tasks -------------------------------------------------------------------------------------------------------
@@ -115,7 +117,9 @@ class Waiting(Blocks):
         name = self.fresh("t")
         lines, call = ([], self.coroutine(2)) if self.chance(50) else self._job_call()
         lines = [*lines, f"{name} = asyncio.create_task({call})"]
-        lines += self.choose([], ["await asyncio.sleep(0)"], [f"await asyncio.sleep({self.seconds()})"], [f"b = {self.number(2)}"])
+        lines += self.choose(
+            [], ["await asyncio.sleep(0)"], [f"await asyncio.sleep({self.seconds()})"], [f"b = {self.number(2)}"]
+        )
         lines += [f"print({name}.cancel({self.choose('', repr('enough'))}))"]
         waiting = ["try:", f"    a = await {name}", "except asyncio.CancelledError as e:"]
         return [*lines, *waiting, f"    print('cancelled', e.args, {name}.cancelled())"]
@@ -127,12 +131,19 @@ class Waiting(Blocks):
     def left_alone(self) -> Lines:
         """A task that nobody waits for: it ends some time, or with the program."""
         name = self.fresh("t")
-        return [f"{name} = asyncio.create_task({self.coroutine(2)})", self.choose("await asyncio.sleep(0)", "a += 1", "pass")]
+        return [
+            f"{name} = asyncio.create_task({self.coroutine(2)})",
+            self.choose("await asyncio.sleep(0)", "a += 1", "pass"),
+        ]
 
     def called_back(self) -> Lines:
         name = self.fresh("t")
         lines = [f"{name} = asyncio.create_task({self.coroutine(1)})"]
-        return [*lines, f"{name}.add_done_callback(lambda t: log.append(t.cancelled()))", f"await asyncio.wait([{name}])"]
+        return [
+            *lines,
+            f"{name}.add_done_callback(lambda t: log.append(t.cancelled()))",
+            f"await asyncio.wait([{name}])",
+        ]
 
     # -- deadlines ---------------------------------------------------------------------------------------------------
 
@@ -170,7 +181,12 @@ class Waiting(Blocks):
         if self.chance(20):
             return lines
         shown = "print([repr(v) for v in e.exceptions])"
-        return ["try:", *indented(lines), f"except {self.choose('ExceptionGroup', 'BaseExceptionGroup')} as e:", f"    {shown}"]
+        return [
+            "try:",
+            *indented(lines),
+            f"except {self.choose('ExceptionGroup', 'BaseExceptionGroup')} as e:",
+            f"    {shown}",
+        ]
 
     # -- synchronisation ---------------------------------------------------------------------------------------------
 
@@ -228,19 +244,34 @@ class Waiting(Blocks):
     def as_completed(self) -> Lines:
         name = self.fresh("f")
         lines = [f"for {name} in asyncio.as_completed([{', '.join(self.coroutines(1, 3))}]):"]
-        return [*lines, f"    {self.choose('log', 'xs')}.append(await {name})", *self.choose([], self.inner(2, in_loop=True))]
+        return [
+            *lines,
+            f"    {self.choose('log', 'xs')}.append(await {name})",
+            *self.choose([], self.inner(2, in_loop=True)),
+        ]
 
     def waited(self) -> Lines:
         name, done, left = self.fresh("ts"), self.fresh("done"), self.fresh("left")
         started = ", ".join(f"asyncio.create_task({call})" for call in self.coroutines(1, 3))
-        how = self.choose("", f", timeout={self.seconds()}", ", return_when=asyncio.FIRST_COMPLETED", ", return_when='FIRST_EXCEPTION'")
+        how = self.choose(
+            "",
+            f", timeout={self.seconds()}",
+            ", return_when=asyncio.FIRST_COMPLETED",
+            ", return_when='FIRST_EXCEPTION'",
+        )
         result = f"print([t.exception() or t.result() for t in {name} if t in {done} and not t.cancelled()])"
         end = self.choose(
             [f"for t in {left}:", "    t.cancel()"],
             [f"print(len(await asyncio.gather(*{name}, return_exceptions=True)))"],
             [f"await asyncio.wait({name})", f"print([t.done() for t in {name}])"],
         )
-        return [f"{name} = [{started}]", f"{done}, {left} = await asyncio.wait({name}{how})", f"print(len({done}))", result, *end]
+        return [
+            f"{name} = [{started}]",
+            f"{done}, {left} = await asyncio.wait({name}{how})",
+            f"print(len({done}))",
+            result,
+            *end,
+        ]
 
     def in_a_thread(self) -> Lines:
         functions = self.callable_here("pure")

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from tests.oracle.generated.choices import Choices
 
 _T = TypeVar("_T")
+Lines = list[str]
 
 NUMBERS = ("a", "b", "c")
 LISTS = ("xs", "ys")
@@ -151,7 +152,9 @@ class Writer:
 
     def adds(self, **more: Any) -> None:
         """Makes something known to what follows in this block."""
-        self.scope = replace(self.scope, **{name: (*getattr(self.scope, name), value) for name, value in more.items()})
+        for name, value in more.items():
+            changes: dict[str, Any] = {name: (*getattr(self.scope, name), value)}
+            self.scope = replace(self.scope, **changes)
 
 
 def indented(lines: list[str]) -> list[str]:
