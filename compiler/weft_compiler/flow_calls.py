@@ -21,6 +21,7 @@ from weft_compiler.flow_paths import (
     at_place,
     bare,
     generators_in,
+    got,
     iterated,
     ordered,
     taken,
@@ -42,7 +43,16 @@ _MAKERS = frozenset({"map", "starmap", "defaultdict", "field", "reduce", "setdef
 #: Builtins that call what they are given as `key`.
 _KEYED = frozenset({"min", "max"})
 _NEUTRAL = frozenset({"len", "type", "id", "isinstance", "callable", "bool"})
-_STORING_METHODS = frozenset({"append", "add", "appendleft", "put_nowait", "put", "insert", "setdefault"})
+#: Methods that store their last argument, and in which kind of container.
+_STORING_METHODS = {
+    "append": "l",
+    "add": "l",
+    "appendleft": "l",
+    "insert": "l",
+    "setdefault": "d",
+    "put": "q",
+    "put_nowait": "q",
+}
 _TAKING_METHODS = frozenset({"get", "pop", "popleft", "popitem", "get_nowait", "setdefault"})
 #: Functions of the library that give the elements of their arguments, those that give them in groups, and copies.
 _LIBRARY_SAME_LEVEL = frozenset(
@@ -123,9 +133,8 @@ class CallFlows(ClassFlows):
             self._consume(arguments[0], node)
             return NOTHING
         if func.attr in _STORING_METHODS and arguments:
-            is_mapping = func.attr == "setdefault"
-            self._store_into(func.value, arguments[-1], "d" if is_mapping else "l")
-            return taken(receiver) | arguments[-1] if is_mapping else NOTHING
+            self._store_into(func.value, arguments[-1], _STORING_METHODS[func.attr])
+            return taken(receiver) | arguments[-1] if func.attr == "setdefault" else NOTHING
         if func.attr in ("extend", "extendleft", "update") and arguments:
             if func.attr == "update":
                 self._store_into(func.value, taken(arguments[0]), "d")
@@ -136,7 +145,8 @@ class CallFlows(ClassFlows):
         if func.attr in _TAKING_METHODS:
             for flow in arguments[:1]:
                 self._need(flow)
-            return taken(receiver) | (arguments[1] if len(arguments) > 1 else NOTHING)
+            given = got(receiver) if func.attr == "get" else taken(receiver)
+            return given | (arguments[1] if len(arguments) > 1 else NOTHING)
         if func.attr == "copy":
             return receiver
         if func.attr == "from_iterable" and arguments:

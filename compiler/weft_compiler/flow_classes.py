@@ -25,6 +25,7 @@ from weft_compiler.flow_paths import (
     Site,
     ToolValue,
     Use,
+    awaited,
     bare,
     generators_in,
     iterated,
@@ -333,7 +334,7 @@ class ClassFlows(ABC):
 
     def _await(self, flow: Flow, waiting: ast.AST) -> Flow:
         self._consume(flow, waiting)
-        result: Flow = NOTHING
+        result = awaited(flow)
         for item, path in flow:
             if not path and isinstance(item, Site) and isinstance(item.callee, FunctionValue):
                 result |= frozenset(self.returns[item.callee.node])

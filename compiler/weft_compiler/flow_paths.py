@@ -1,7 +1,8 @@
 """Flows: what the value of an expression may hold, and in which containers.
 
 A flow is a set of pairs (item, path): the item is a call site or a function, the path the containers that it lies in, the
-outermost first: `l` for a collection, `d` for a mapping's values, a digit for that place of a tuple.
+outermost first: `l` for a collection, `d` for a mapping's values, `q` for a queue, `a` for a coroutine that gives the item,
+a digit for that place of a tuple.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal
 from weft_compiler.resolve import FunctionNode, RunnableNode
 
 Use = Literal["consumed", "needed", "escaped"]
-#: The containers around an item, the outermost first: `l`, `d` or a digit each; empty for the item itself.
+#: The containers around an item, the outermost first: `l`, `d`, `q`, `a` or a digit each; empty for the item itself.
 Path = str
 _DEEPEST = 4
 
@@ -74,6 +75,16 @@ def taken(flow: Flow) -> Flow:
 def iterated(flow: Flow) -> Flow:
     """What iteration gives; a mapping gives its keys, which are nothing of interest."""
     return frozenset((item, path[1:]) for item, path in flow if path and path[0] != "d")
+
+
+def got(flow: Flow) -> Flow:
+    """What `get` gives: of a queue a coroutine that takes something out, of other containers the thing itself."""
+    return frozenset((item, ("a" if path[0] == "q" else "") + path[1:]) for item, path in flow if path)
+
+
+def awaited(flow: Flow) -> Flow:
+    """What `await` takes out of coroutines that give an item."""
+    return frozenset((item, path[1:]) for item, path in flow if path[:1] == "a")
 
 
 def at_place(flow: Flow, place: int) -> Flow:

@@ -48,7 +48,7 @@ def run_compiled(
             begun[command.step] = world.begin(command.tool, json.loads(command.arguments))
 
     async def call(name: str, arguments: dict[str, Any], step: StepInfo) -> Any:
-        return await world.finish(begun.pop(step.step, None) or world.begin(name, arguments), step.sleep)
+        return await world.finish(begun.pop(step.step), step.sleep)
 
     machine = Restored.start if restored else None
     run = asyncio.run(

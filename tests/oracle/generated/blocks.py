@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.oracle.generated.simple import Simple
-from tests.oracle.generated.writer import NUMBERS, Lines, indented
+from tests.oracle.generated.writer import NUMBERS, Lines, asked, indented
 
 CATCHABLE = (
     "ValueError", "LookupError", "(KeyError, TypeError)", "Exception", "ArithmeticError", "(ConnectionError, ValueError)",
@@ -49,8 +49,8 @@ class Blocks(Simple):
     def leaving(self) -> Lines:
         error = self.choose("ValueError", "KeyError", *self.errors)
         ways = [
-            f"raise {error}({self.number(1)})",
-            f"raise {error}({self.number(1)}) from None",
+            f"raise {error}({self.spelled_number(1)})",
+            f"raise {error}({self.spelled_number(1)}) from None",
             "assert a != b, 'same'",
         ]
         ways += ["break", "continue"] * 2 if self.scope.in_loop else []
@@ -83,18 +83,14 @@ class Blocks(Simple):
 
     def generator_header(self, name: str) -> str:
         """A loop over a generator of the program, which its body meets half-way."""
-        plain = self.callable_here("generator")
-        steps = self.callable_here("async generator") if self.scope.kind == "async" else []
-        if not [*plain, *steps]:
+        function = self.any_generator()
+        if function is None:
             return f"for {name} in {self.source_of(1)}:"
-        function = self.choose(*plain, *steps)
         self.spend(function.cost)
         count = self.pick(0, 3)
-        if function.kind == "async generator":
-            return f"async for {name} in {function.name}({count}):"
-        return self.choose(
-            f"for {name} in {function.name}({count}):", f"for a, {name} in enumerate({function.name}({count})):"
-        )
+        if function.kind == "generator" and self.chance(30):
+            return f"for a, {name} in enumerate({function.name}({count})):"
+        return f"{asked(function)}for {name} in {function.name}({count}):"
 
     def counted(self) -> Lines:
         name = self.fresh("w")
@@ -135,7 +131,9 @@ class Blocks(Simple):
         lines = [f"except {kind} as e:", *([f"    {again}"] if kind == "BaseException" else []), f"    {shown}"]
         lines += self.inner()
         error = self.choose("ValueError", "RuntimeError", *self.errors)
-        end = self.choose([], [], [], ["    raise"], [f"    raise {error}({self.number(1)}) from e"], ["    raise e"])
+        end = self.choose(
+            [], [], [], ["    raise"], [f"    raise {error}({self.spelled_number(1)}) from e"], ["    raise e"]
+        )
         return [*lines, *end]
 
     def suppressed(self) -> Lines:
@@ -157,8 +155,8 @@ class Blocks(Simple):
         made = next(c for c in self.classes if c.name == header.split()[-1])
         self.spend(made.cost)
         name = self.fresh("o")
-        more = f", {made.name}({self.number(1)})" if self.chance(20) else ""
-        text = f"{header}({self.number(2)}) as {name}{more}:"
+        more = f", {made.name}({self.spelled_number(1)})" if self.chance(20) else ""
+        text = f"{header}({self.spelled_number(2)}) as {name}{more}:"
         return [text, *self.inner(objects=(*self.scope.objects, (name, made)))]
 
     # -- match -------------------------------------------------------------------------------------------------------

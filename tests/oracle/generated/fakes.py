@@ -6,6 +6,8 @@ legal. No two things happen at the same instant: delays are multiples of a micro
 
 from __future__ import annotations
 
+import functools
+
 from tests.oracle.fakes import FakeTool
 from tests.oracle.scripted_tools import read_tools
 
@@ -45,6 +47,7 @@ fetch:
 """
 
 
+@functools.cache
 def fake_tools(tempo: int = 0) -> dict[str, FakeTool]:
     factors = {"look": 700_001, "add": 910_003, "risky": 590_021, "flaky": 830_003, "fetch": 310_019}
     delays = {name: _DELAY.format(tempo * 17, factor + tempo) for name, factor in factors.items()}

@@ -15,6 +15,7 @@ class Functions(Waiting):
     def function(self) -> Lines:
         """A function at the top of the program, known to everything after it."""
         return self.one_of(
+            (3 if self.implicit else 0, self.implicit_generator),
             (8, self.coroutine_function),
             (3, self.plain_function),
             (3 if self.implicit else 1, self.implicit_function),
@@ -38,7 +39,7 @@ class Functions(Waiting):
         with self.measured() as cost, self.within(kind=kind, in_function=True, in_loop=False):
             declared = self.declared() if kind != "pure" else {}
             with self.within(declared=declared):
-                body = self.block(self.pick(1, 3))
+                body = self.block(self.pick(1, 2))
                 ending = f"    return {self.number(2)}"
         lines = [*self.start_of(declared, shape), *self.traces(name)]
         self.functions.append(Function(name, kind, shape, cost[0]))
@@ -84,6 +85,20 @@ class Functions(Waiting):
         more = self.choose([], [delegate], [f"if a % 2: return {second}", "yield b"], ["b = yield c", "yield b or 4"])
         self.functions.append(Function(name, "generator"))
         return [f"def {name}(n):", *indented([*body, *more])]
+
+    def implicit_generator(self) -> Lines:
+        """A plain generator with steps; an asynchronous one in the explicit form."""
+        name, v = self.fresh("g"), self.fresh("v")
+        with self.measured() as cost, self.within(2, kind="implicit", in_function=True, readable=("n", v), declared={}):
+            before, element = self.choose(self.simple, list)(), self.number(2)
+        body = [
+            f"for {v} in range(n):",
+            *indented([*before, f"yield {element}"]),
+            *self.choose([], [f"log.append({v})"]),
+        ]
+        self.functions.append(Function(name, "implicit generator", cost=cost[0] * 1.5 + 1))
+        forced = ["if n < 0:", "    yield ‹await ›look(0)"]
+        return [f"‹async ›def {name}(n):", *indented([self.start_of_generator(), f"{v} = 0", *forced, *body])]
 
     def start_of_generator(self) -> str:
         return "a, b, c, xs, ys, d, st, s = n, 2, 0, [n], [1], {}, set(), 'g'"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -41,10 +42,12 @@ def _smaller(program: Program) -> Iterator[Program]:
 
 
 def _to_marks(text: str) -> str:
+    text = re.sub(r"‹async ›for (\w+) in ", rf"async for \1 in {_MARK}.", text.replace("‹[›", "[").replace("‹]›", "]"))
     return text.replace("‹await ›", f"await {_MARK}.").replace("‹async ›def ", f"async def {_MARK}")
 
 
 def _from_marks(text: str) -> str:
+    text = re.sub(rf"async for (\w+) in {_MARK}\.", r"‹async ›for \1 in ", text)
     return text.replace(f"await {_MARK}.", "‹await ›").replace(f"async def {_MARK}", "‹async ›def ")
 
 

@@ -5,9 +5,10 @@ Each method gives the source of one expression, in parentheses where its neighbo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from tests.oracle.generated.writer import LISTS, NUMBERS, Class, Function, Writer
+from tests.oracle.generated.writer import LISTS, NUMBERS, Class, Function, Kind, Writer, asked
 
 Form = tuple[int, Callable[[], str]]
 
@@ -82,8 +83,10 @@ class Values(Writer):
     def of_a_comprehension(self, depth: int) -> str:
         v = self.fresh("v")
         source = self.gone_over(depth - 1)
-        with self.within(0.7, kind=self.quiet_kind(), readable=(*self.scope.readable, v), assigns=False):
+        with self.within(0.7, kind="pure", readable=(*self.scope.readable, v), assigns=False):
             element, test = self.number(depth - 1), self.condition(depth - 1)
+        if self.chance(self.implicit // 3):
+            return self.sum_of_steps(v, source, depth)
         function = self.choose("sum", "len", "max", "any", "all")
         match function:
             case "len":
@@ -94,9 +97,16 @@ class Values(Writer):
                 return f"sum({element} for {v} in {source} if {test}) % 50"
         return f"int({function}({test} for {v} in {source}))"
 
-    def quiet_kind(self) -> str:
-        """The kind of scope in which no step may stand: of generator expressions and lambdas."""
-        return "pure"
+    def sum_of_steps(self, name: str, source: str, depth: int) -> str:
+        """A generator expression with steps: a list in the explicit form."""
+        with self.within(2, readable=(*self.scope.readable, name), assigns=False):
+            element = self.number(depth - 1)
+        await_ = re.search("await (?!›)", element)
+        return (
+            f"sum([{element} for {name} in {source}]) % 50"
+            if await_
+            else f"sum(‹[›{element} for {name} in {source}‹]›) % 50"
+        )
 
     def called_lambda(self, depth: int) -> str:
         p, q = self.fresh("p"), self.fresh("q")
@@ -121,13 +131,15 @@ class Values(Writer):
         """The number that a step gives, where steps may stand here."""
         if self.scope.kind == "pure" or not self.affordable(1):
             return self.arithmetic(depth)
+        if self.scope.kind == "implicit" and self.scope.spelled:
+            return self.arithmetic(depth)
         if self.scope.kind == "implicit":
             return f"(‹await ›{self.tool_call(depth - 1)})"
         implicit = self.callable_here("implicit")
-        if implicit and self.chance(30):
+        if implicit and not self.scope.spelled and self.chance(30):
             function = self.choose(*implicit)
             return f"(‹await ›{self.call_of(function, depth - 1)})"
-        if self.chance(self.implicit):
+        if not self.scope.spelled and self.chance(self.implicit):
             return f"(‹await ›{self.tool_call(depth - 1)})"
         return f"(await {self.coroutine(depth - 1)})"
 
@@ -204,7 +216,12 @@ class Values(Writer):
         return [*uses, *(use for feature, use in by_feature.items() if feature in made.features)]
 
     def new_object(self, made: Class, depth: int) -> str:
-        return f"{made.name}({self.number(depth)})"
+        return f"{made.name}({self.spelled_number(depth)})"
+
+    def spelled_number(self, depth: int) -> str:
+        """A number whose steps, if it has any, are all awaited in so many words."""
+        with self.within(spelled=True):
+            return self.number(depth)
 
     # -- conditions, texts -------------------------------------------------------------------------------------------
 
@@ -266,16 +283,24 @@ class Values(Writer):
 
     def drained(self) -> str:
         """What a generator of the program gives in all."""
-        plain = self.callable_here("generator")
-        steps = self.callable_here("async generator") if self.scope.kind == "async" else []
-        if not [*plain, *steps]:
+        function = self.any_generator()
+        if function is None:
             return "list(range(a % 4))"
-        function = self.choose(*plain, *steps)
         self.spend(function.cost)
-        call = f"{function.name}({self.pick(0, 3)})"
-        if function.kind == "generator":
-            return self.choose(f"list({call})", f"[*{call}]", f"[v + 1 for v in {call}]")
-        return self.choose(f"[v async for v in {call}]", f"[v * 2 % 50 async for v in {call} if v != {self.atom()}]")
+        call, how = f"{function.name}({self.pick(0, 3)})", asked(function)
+        if function.kind == "generator" and self.chance(60):
+            return self.choose(f"list({call})", f"[*{call}]")
+        return self.choose(f"[v {how}for v in {call}]", f"[v * 2 % 50 {how}for v in {call} if v != {self.atom()}]")
+
+    def any_generator(self) -> Function | None:
+        """A generator that can be asked here."""
+        kinds: list[Kind] = ["generator"]
+        if self.scope.kind != "pure" and not self.scope.spelled:
+            kinds.append("implicit generator")
+        if self.scope.kind == "async":
+            kinds.append("async generator")
+        known = self.callable_here(*kinds)
+        return self.choose(*known) if known else None
 
     def comprehension(self, depth: int) -> str:
         v = self.fresh("v")

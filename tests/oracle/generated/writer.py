@@ -29,7 +29,9 @@ PROGRAM_COST = 90
 FUNCTION_COST = 9
 
 #: `implicit`: a plain function that holds steps; a coroutine function in the explicit form.
-Kind = Literal["async", "implicit", "pure", "closure", "async closure", "generator", "async generator"]
+Kind = Literal[
+    "async", "implicit", "pure", "closure", "async closure", "generator", "implicit generator", "async generator"
+]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Scope:
     declared: dict[str, str] = field(default_factory=dict)
     #: Not so in comprehensions, where an assignment is not allowed everywhere.
     assigns: bool = True
+    #: Whether each `await` is written, as in the arguments of a class.
+    spelled: bool = False
     #: In an f-string of Python 3.11 no other can stand.
     in_text: bool = False
 
@@ -84,7 +88,7 @@ class Writer:
         self.classes: list[Class] = []
         self.errors: list[str] = []
         #: Statements that may still be written.
-        self.budget = 12
+        self.budget = 8
         self.cost = 0.0
         self.limit: float = PROGRAM_COST
         #: How often what is being written runs.
@@ -155,6 +159,11 @@ class Writer:
         for name, value in more.items():
             changes: dict[str, Any] = {name: (*getattr(self.scope, name), value)}
             self.scope = replace(self.scope, **changes)
+
+
+def asked(function: Function) -> str:
+    """What a `for` over the generator begins with."""
+    return {"generator": "", "implicit generator": "‹async ›", "async generator": "async "}[function.kind]
 
 
 def indented(lines: list[str]) -> list[str]:
