@@ -37,6 +37,8 @@ class Blocks(Simple):
                 (9, self.attempt),
                 (4, self.matched),
                 (3, self.suppressed),
+                (2, self.attempt_with_star),
+                (4 if self.makers else 0, self.made_manager),
                 (4 if self.managers() else 0, self.managed),
                 *self.more_statements(),
             ]
@@ -49,12 +51,12 @@ class Blocks(Simple):
     def leaving(self) -> Lines:
         error = self.choose("ValueError", "KeyError", *self.errors)
         ways = [
-            f"raise {error}({self.spelled_number(1)})",
-            f"raise {error}({self.spelled_number(1)}) from None",
+            f"raise {error}({self.number(1)})",
+            f"raise {error}({self.number(1)}) from None",
             "assert a != b, 'same'",
         ]
         ways += ["break", "continue"] * 2 if self.scope.in_loop else []
-        ways += [f"return {self.number(1)}"] * 2 if self.scope.in_function else []
+        ways += [f"return {self.number(1)}"] * 2 if self.scope.in_function and self.scope.may_leave else []
         return [f"if {self.number(2)} % 3 == {self.pick(0, 2)}:", f"    {self.choose(*ways)}"]
 
     # -- branches and loops ------------------------------------------------------------------------------------------
@@ -131,10 +133,41 @@ class Blocks(Simple):
         lines = [f"except {kind} as e:", *([f"    {again}"] if kind == "BaseException" else []), f"    {shown}"]
         lines += self.inner()
         error = self.choose("ValueError", "RuntimeError", *self.errors)
-        end = self.choose(
-            [], [], [], ["    raise"], [f"    raise {error}({self.spelled_number(1)}) from e"], ["    raise e"]
-        )
+        end = self.choose([], [], [], ["    raise"], [f"    raise {error}({self.number(1)}) from e"], ["    raise e"])
         return [*lines, *end]
+
+    def attempt_with_star(self) -> Lines:
+        lines = ["try:", *self.inner()]
+        for kind in self.choose(
+            ("ValueError",), ("LookupError", "Exception"), ("(KeyError, TypeError)",), ("Exception",)
+        ):
+            shown = self.choose("print(type(e).__name__, [repr(v) for v in e.exceptions])", "log.append(str(e))")
+            end = self.choose([], [], ["    raise"], [f"    raise ValueError({self.number(1)})"])
+            lines += [f"except* {kind} as e:", f"    {shown}", *self.inner(in_loop=False, may_leave=False), *end]
+        return [*lines, "finally:", *self.inner()] if self.chance(30) else lines
+
+    def made_manager(self) -> Lines:
+        """`with` over a function that makes a manager, or a stack of such."""
+        known = [
+            m for m in self.makers if self.affordable(m[1].cost) and (self.scope.kind == "async" or m[0] == "with")
+        ]
+        if not known:
+            return self.suppressed()
+        header, maker = self.choose(*known)
+        self.spend(maker.cost)
+        name, made = self.fresh("v"), f"{maker.name}({self.number(2)})"
+        readable = (*self.scope.readable, name)
+        if self.chance(70):
+            return [f"{header} {made} as {name}:", *self.inner(readable=readable)]
+        stack, callback = self.fresh("stack"), f".callback(log.append, {self.number(1)})"
+        if header == "with":
+            lines = ["with contextlib.ExitStack() as {0}:", f"    {name} = {{0}}.enter_context({made})"]
+        else:
+            lines = [
+                "async with contextlib.AsyncExitStack() as {0}:",
+                f"    {name} = await {{0}}.enter_async_context({made})",
+            ]
+        return [line.replace("{0}", stack) for line in [*lines, "    {0}" + callback]] + self.inner(readable=readable)
 
     def suppressed(self) -> Lines:
         kind = self.choose("ValueError", "KeyError, ValueError", "Exception", *self.errors)
@@ -155,8 +188,8 @@ class Blocks(Simple):
         made = next(c for c in self.classes if c.name == header.split()[-1])
         self.spend(made.cost)
         name = self.fresh("o")
-        more = f", {made.name}({self.spelled_number(1)})" if self.chance(20) else ""
-        text = f"{header}({self.spelled_number(2)}) as {name}{more}:"
+        more = f", {made.name}({self.number(1)})" if self.chance(20) else ""
+        text = f"{header}({self.number(2)}) as {name}{more}:"
         return [text, *self.inner(objects=(*self.scope.objects, (name, made)))]
 
     # -- match -------------------------------------------------------------------------------------------------------

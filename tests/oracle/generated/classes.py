@@ -77,13 +77,16 @@ class Classes(Functions):
             "iter": self.iteration,
             "bool": lambda: ["def __bool__(self):", "    return self.n % 2 == 0"],
             "work": lambda: self.work(base),
+            "late": lambda: ["@property", *self.late_method("late", "")],
+            "grow": lambda: self.late_method("grow", ", p=1"),
+            "late item": lambda: self.late_method("__getitem__", ", p"),
             "with": lambda: self.manager("def", "enter", "exit"),
             "async with": lambda: self.manager("async def", "aenter", "aexit"),
         }
         self._cost = 0.0
-        wanted = [
-            f for f in table if f not in without and self.chance(60 if f in ("work", "with", "async with") else 25)
-        ]
+        late = ("late", "grow", "late item") if not self.implicit else ("item",)
+        often = ("work", "with", "async with")
+        wanted = [f for f in table if f not in (*without, *late) and self.chance(60 if f in often else 25)]
         lines: Lines = []
         for feature in wanted:
             lines += table[feature]()
@@ -128,22 +131,37 @@ class Classes(Functions):
         )
         return ["async def work(self, p=1):", *indented([*before, *between]), *body, f"    return {ending}"]
 
+    def late_method(self, name: str, parameters: str) -> Lines:
+        """A plain method that holds steps; a coroutine function in the explicit form."""
+        with self.measured(4) as cost, self._method("implicit"):
+            before, ending = self.simple(), self.number(2)
+        self._cost += cost[0]
+        start = ["p = 1"] if not parameters else []
+        forced = "self.n = (self.n + ‹await ›look(p)) % 50"
+        return [
+            f"‹async ›def {name}(self{parameters}):",
+            *indented([*start, _START, *before, forced, f"return {ending}"]),
+        ]
+
     def manager(self, keyword: str, enter: str, leave: str) -> Lines:
         """Enter and exit, with steps where they are asynchronous."""
         if keyword == "def":
             body: tuple[Lines, Lines] = (["log.append(self.n)"], ["log.append(kind and kind.__name__)"])
         else:
-            with self.measured(4) as cost, self._method():
-                body = self.simple(), self.simple()
+            with self.measured(4) as cost:
+                with self._method():
+                    enter_body = self.simple()
+                with self._method():
+                    body = enter_body, self.simple()
             self._cost += cost[0]
         swallows = self.choose("False", "None", "kind is not None and issubclass(kind, ValueError)", "self.n % 2")
         lines = [f"{keyword} __{enter}__(self):", *indented(["p = 1", _START, *body[0], "return self"])]
         lines += [f"{keyword} __{leave}__(self, kind, error, trace):"]
         return [*lines, *indented(["p = 2", _START, *body[1], f"return {swallows}"])]
 
-    def _method(self) -> AbstractContextManager[None]:
+    def _method(self, kind: str = "async") -> AbstractContextManager[None]:
         return self.within(
-            kind="async",
+            kind=kind,
             in_function=True,
             in_loop=False,
             declared={},

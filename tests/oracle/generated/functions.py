@@ -22,6 +22,8 @@ class Functions(Waiting):
             (3, self.generator),
             (3, self.async_generator),
             (2, self.recursive),
+            (2, self.manager_maker),
+            (2, self.async_manager_maker),
             (2, self.decorated),
         )
 
@@ -126,6 +128,32 @@ class Functions(Waiting):
         return [
             line.partition("return ")[0] + "return" if line.strip().startswith("return ") else line for line in lines
         ]
+
+    def manager_maker(self) -> Lines:
+        name = self.fresh("cm")
+        with self.within(kind="pure", in_function=True, readable=("n",), declared={}):
+            given, after = self.number(2), self.number(1)
+        self.makers.append(("with", Function(name, "generator")))
+        return [
+            "@contextlib.contextmanager",
+            f"def {name}(n):",
+            *indented(self.around_yield(given, [f"log.append({after})"])),
+        ]
+
+    def async_manager_maker(self) -> Lines:
+        name = self.fresh("acm")
+        with self.measured(4) as cost, self.within(kind="async", in_function=True, readable=("n",), declared={}):
+            given, after = self.number(2), self.simple()
+        self.makers.append(("async with", Function(name, "async generator", cost=cost[0] + 1)))
+        return ["@contextlib.asynccontextmanager", f"async def {name}(n):", *indented(self.around_yield(given, after))]
+
+    def around_yield(self, given: str, after: Lines) -> Lines:
+        body = self.choose(
+            ["try:", f"    yield {given}", "finally:", *indented(after)],
+            ["try:", f"    yield {given}", "except ValueError as e:", "    log.append(repr(e))", *indented(after)],
+            [f"yield {given}", *after],
+        )
+        return [self.start_of_generator(), *body]
 
     # -- others ------------------------------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ class Values(Writer):
         p, q = self.fresh("p"), self.fresh("q")
         with self.within(kind="pure", readable=(*self.scope.readable, p, q), assigns=False):
             body = self.number(depth - 1)
-        return f"(lambda {p}, {q}={self.pick(0, 9)}: {body})({self.number(depth - 1)})"
+        return f"(lambda {p}, {q}={self.number(depth - 2)}: {body})({self.number(depth - 1)})"
 
     def fault(self, depth: int) -> str:
         """A number in most programs, and an error in some."""
@@ -131,17 +131,32 @@ class Values(Writer):
         """The number that a step gives, where steps may stand here."""
         if self.scope.kind == "pure" or not self.affordable(1):
             return self.arithmetic(depth)
-        if self.scope.kind == "implicit" and self.scope.spelled:
-            return self.arithmetic(depth)
         if self.scope.kind == "implicit":
             return f"(‹await ›{self.tool_call(depth - 1)})"
+        if late := self.late_use(depth):
+            return late
         implicit = self.callable_here("implicit")
-        if implicit and not self.scope.spelled and self.chance(30):
+        if implicit and self.chance(30):
             function = self.choose(*implicit)
             return f"(‹await ›{self.call_of(function, depth - 1)})"
-        if not self.scope.spelled and self.chance(self.implicit):
+        if self.chance(self.implicit):
             return f"(‹await ›{self.tool_call(depth - 1)})"
         return f"(await {self.coroutine(depth - 1)})"
+
+    def late_use(self, depth: int) -> str | None:
+        """A use of an object that holds a step, which plain Python would have to await."""
+        known = [
+            (n, c)
+            for n, c in self.scope.objects
+            if {"late", "grow", "late item"} & c.features and self.affordable(c.cost + 1)
+        ]
+        if not known or not self.implicit or self.chance(60):
+            return None
+        name, made = self.choose(*known)
+        self.spend(made.cost + 1)
+        feature = self.choose(*sorted({"late", "grow", "late item"} & made.features))
+        number = self.number(depth - 1)
+        return f"(‹await ›{name}{ {'late': '.late', 'grow': f'.grow({number})', 'late item': f'[{number}]'}[feature] })"
 
     def coroutine(self, depth: int) -> str:
         """A call of a tool or of a coroutine function: an awaitable of a number."""
@@ -216,12 +231,7 @@ class Values(Writer):
         return [*uses, *(use for feature, use in by_feature.items() if feature in made.features)]
 
     def new_object(self, made: Class, depth: int) -> str:
-        return f"{made.name}({self.spelled_number(depth)})"
-
-    def spelled_number(self, depth: int) -> str:
-        """A number whose steps, if it has any, are all awaited in so many words."""
-        with self.within(spelled=True):
-            return self.number(depth)
+        return f"{made.name}({self.number(depth)})"
 
     # -- conditions, texts -------------------------------------------------------------------------------------------
 
@@ -295,7 +305,7 @@ class Values(Writer):
     def any_generator(self) -> Function | None:
         """A generator that can be asked here."""
         kinds: list[Kind] = ["generator"]
-        if self.scope.kind != "pure" and not self.scope.spelled:
+        if self.scope.kind != "pure":
             kinds.append("implicit generator")
         if self.scope.kind == "async":
             kinds.append("async generator")

@@ -56,7 +56,9 @@ class Waiting(Blocks):
         fresh = {"a": "a = p", "b": "b = 2", "c": "c = 0", "xs": "xs = [p]", "d": "d = {}", "st": "st = set()"}
         locals_ = [*(text for n, text in fresh.items() if n not in shared), "ys = xs", "s = 'j'"]
         cost = self.cost
-        with self.within(times, in_function=True, in_loop=False, declared=own, readable=(*self.scope.readable, "p")):
+        with self.within(
+            times, in_function=True, in_loop=False, may_leave=True, declared=own, readable=(*self.scope.readable, "p")
+        ):
             body = self.block(self.pick(1, 3))
             ending = f"    return {self.number(1)}"
         lines = [f"async def {name}(p, q=0):", *indented([*declarations, *locals_, *(before or [])]), *body, ending]
@@ -90,9 +92,9 @@ class Waiting(Blocks):
         lines, job = self.job()
         caught = ", return_exceptions=True" if self.chance(40) else ""
         v = self.fresh("v")
-        jobs = self.choose(
-            f"*[{job.name}({v}) for {v} in {self.gone_over(1)}]", f"{job.name}(1), {job.name}({self.number(1)})"
-        )
+        with self.within(assigns=False):
+            number = self.number(1)
+        jobs = self.choose(f"*[{job.name}({v}) for {v} in {self.gone_over(1)}]", f"{job.name}(1), {job.name}({number})")
         return [*lines, f"print({self.shown(f'await asyncio.gather({jobs}{caught})')})"]
 
     # -- tasks -------------------------------------------------------------------------------------------------------

@@ -58,6 +58,8 @@ class Scope:
     kind: Literal["async", "implicit", "pure"] = "async"
     in_function: bool = False
     in_loop: bool = False
+    #: Not so in `except*`, which nothing leaves by force.
+    may_leave: bool = True
     depth: int = 0
     #: Numbers that may be read besides the variables that are always there.
     readable: tuple[str, ...] = ()
@@ -68,8 +70,6 @@ class Scope:
     declared: dict[str, str] = field(default_factory=dict)
     #: Not so in comprehensions, where an assignment is not allowed everywhere.
     assigns: bool = True
-    #: Whether each `await` is written, as in the arguments of a class.
-    spelled: bool = False
     #: In an f-string of Python 3.11 no other can stand.
     in_text: bool = False
 
@@ -87,6 +87,8 @@ class Writer:
         self.functions: list[Function] = []
         self.classes: list[Class] = []
         self.errors: list[str] = []
+        #: Headers of `with` over functions that make managers.
+        self.makers: list[tuple[str, Function]] = []
         #: Statements that may still be written.
         self.budget = 8
         self.cost = 0.0
