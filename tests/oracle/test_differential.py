@@ -55,4 +55,4 @@ def test_minimise_keeps_what_fails() -> None:
     text = "a = 1\nif a:\n    for v in [1, 2]:\n        b = ‹await ›look(v)\n    print(b)\nc = [a, a]\n"
     small = minimise(Program(text, 2), lambda program: "look(" in program.source)
     assert small.tempo == 2
-    assert small.text.strip() in {"‹await ›look(v)", "‹await ›look(1)", "look(1)", "look()"}
+    assert small.text.strip() == "b = ‹await ›look()"

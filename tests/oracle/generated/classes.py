@@ -79,12 +79,11 @@ class Classes(Functions):
             "work": lambda: self.work(base),
             "late": lambda: ["@property", *self.late_method("late", "")],
             "grow": lambda: self.late_method("grow", ", p=1"),
-            "late item": lambda: self.late_method("__getitem__", ", p"),
             "with": lambda: self.manager("def", "enter", "exit"),
             "async with": lambda: self.manager("async def", "aenter", "aexit"),
         }
         self._cost = 0.0
-        late = ("late", "grow", "late item") if not self.implicit else ("item",)
+        late = () if self.implicit else ("late", "grow")
         often = ("work", "with", "async with")
         wanted = [f for f in table if f not in (*without, *late) and self.chance(60 if f in often else 25)]
         lines: Lines = []

@@ -57,7 +57,9 @@ class _ProgramWriter(Classes):
 
     def program(self) -> Program:
         definitions = self.definitions()
-        ending = self.one_of((5, self.at_the_top), (3, self.in_main), (0 if self.functions else 4, self.main))
+        ending = self.one_of(
+            (5, self.at_the_top), (3, self.in_main), (0 if self.functions or self.makers else 4, self.main)
+        )
         text = "\n".join([*_IMPORTS, "log = []", *_VARIABLES, *definitions, *ending, ""])
         return Program(text, self.pick(0, 3))
 

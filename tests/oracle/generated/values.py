@@ -145,18 +145,14 @@ class Values(Writer):
 
     def late_use(self, depth: int) -> str | None:
         """A use of an object that holds a step, which plain Python would have to await."""
-        known = [
-            (n, c)
-            for n, c in self.scope.objects
-            if {"late", "grow", "late item"} & c.features and self.affordable(c.cost + 1)
-        ]
+        known = [o for o in self.scope.objects if {"late", "grow"} & o[1].features and self.affordable(o[1].cost + 1)]
         if not known or not self.implicit or self.chance(60):
             return None
         name, made = self.choose(*known)
         self.spend(made.cost + 1)
-        feature = self.choose(*sorted({"late", "grow", "late item"} & made.features))
-        number = self.number(depth - 1)
-        return f"(‹await ›{name}{ {'late': '.late', 'grow': f'.grow({number})', 'late item': f'[{number}]'}[feature] })"
+        if self.choose(*sorted({"late", "grow"} & made.features)) == "late":
+            return f"(‹await ›{name}.late)"
+        return f"(‹await ›{name}.grow({self.number(depth - 1)}))"
 
     def coroutine(self, depth: int) -> str:
         """A call of a tool or of a coroutine function: an awaitable of a number."""
