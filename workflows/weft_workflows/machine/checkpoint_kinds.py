@@ -14,6 +14,7 @@ from weft_workflows.machine import (
     codec_errors,
     codec_functions,
     codec_iterators,
+    codec_members,
     codec_objects,
     codec_values,
 )
@@ -26,6 +27,7 @@ _BY_TYPE: dict[type, Kind] = {
     **codec_iterators.KINDS,
     **codec_functions.KINDS,
     **codec_objects.KINDS,
+    codec_members.MemberWalk: codec_members.MEMBER_WALK,
     types.TracebackType: codec_errors.TRACEBACK,
 }
 #: Every kind by its tag, as records name them.
@@ -37,6 +39,7 @@ BY_TAG: dict[str, Kind] = {
         *codec_functions.OTHER_KINDS,
         *codec_classes.OTHER_KINDS,
         codec_errors.ERROR,
+        codec_values.MARK,
     )
 }
 
@@ -45,8 +48,7 @@ def kind_of(run: Surroundings, value: Any) -> Kind:
     """The kind of a value. Raises Unstorable where there is none."""
     found = _BY_TYPE.get(type(value))
     if found is not None:
-        is_generator = isinstance(value, types.GeneratorType)
-        return codec_iterators.SET_WALK if is_generator and codec_iterators.is_set_walk(value) else found
+        return _kind_of_generator(value, found) if isinstance(value, types.GeneratorType) else found
     if isinstance(value, types.FunctionType):
         return codec_functions.kind_of_function(run, value)
     if isinstance(value, type):
@@ -61,7 +63,16 @@ def kind_of(run: Surroundings, value: Any) -> Kind:
         return codec_iterators.KEPT
     if run.name_of(value) is not None:
         return codec_functions.NAMED
+    if type(value) is object:
+        return codec_values.MARK
     raise Unstorable(value)
+
+
+def _kind_of_generator(value: types.GeneratorType[Any, Any, Any], otherwise: Kind) -> Kind:
+    """Of generators that run, the library's own walks over sets and enums can be kept."""
+    if codec_iterators.is_set_walk(value):
+        return codec_iterators.SET_WALK
+    return codec_members.MEMBER_WALK if codec_members.is_member_walk(value) else otherwise
 
 
 def has_kind(kind: type) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft_workflows.machine.codec import Unstorable
 from weft_workflows.machine.codec_iterators import GENERATOR_REMEDY, is_set_walk
+from weft_workflows.machine.codec_members import is_member_walk
 from weft_workflows.machine.cursors import LoopCursor
 from weft_workflows.machine.graph_frame import GraphFrame
 from weft_workflows.sandbox.library.data import Hash
@@ -84,5 +85,5 @@ def _unstorable(value: Any) -> Any:
 
 def _cannot_be_kept(value: Any) -> bool:
     if type(value) is types.GeneratorType:
-        return value.gi_frame is not None and not is_set_walk(value)
+        return value.gi_frame is not None and not (is_set_walk(value) or is_member_walk(value))
     return type(value) in _REMEDIES

@@ -235,6 +235,9 @@ def _slice(_run: Surroundings, *limits: Any) -> slice:
     return slice(*limits)
 
 
+#: `object()`, which programs use as marks; those of the library itself have names.
+MARK = Kind("object", "", _parts(lambda _v: ()), _made(object))
+
 KINDS: dict[type, Kind] = {
     int: Kind("I", "hexadecimal", _parts(lambda v: (format(v, "x"),)), lambda _run, text: int(text, 16)),
     float: Kind("F", "bits of a nan", _nan, _make_nan),
