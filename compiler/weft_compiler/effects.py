@@ -123,7 +123,7 @@ def _decide_sites(facts: Facts, effects: Effects, reporter: Reporter) -> None:
     for call, sites in facts.sites.items():
         uses = set().union(*(facts.uses[s] for s in sites))
         for site in sites:
-            if isinstance(site.callee, FunctionValue):
+            if isinstance(site.callee, FunctionValue) and call not in facts.guessed:
                 _check_awaited(site, uses, reporter)
         if not any(isinstance(s.callee, ToolValue) for s in sites):
             continue

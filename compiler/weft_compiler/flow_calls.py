@@ -10,7 +10,7 @@ from abc import abstractmethod
 
 from weft_compiler.class_index import decorator_name
 from weft_compiler.consumers import ASKING
-from weft_compiler.flow_classes import BUILTIN_METHODS, ClassFlows
+from weft_compiler.flow_classes import BUILTIN_METHODS, CONTAINER_METHODS, ClassFlows
 from weft_compiler.flow_paths import (
     NOTHING,
     ClassValue,
@@ -122,9 +122,18 @@ class CallFlows(ClassFlows):
         if func.attr in ASKING:
             self.facts.walks[node] |= generators_in(receiver)
         own = self._methods_meant(func, receiver)
-        if own or stored:
-            keywords = {k.arg: self.value(k.value) for k in node.keywords}
-            return self._call_of(node, stored | own, arguments, keywords)
+        if not (own or stored):
+            return self._plain_method_call(node, func, receiver, arguments)
+        keywords = {k.arg: self.value(k.value) for k in node.keywords}
+        result = self._call_of(node, stored | own, arguments, keywords)
+        if not stored and func.attr in CONTAINER_METHODS and not self._is_own(func.value, receiver):
+            self.facts.guessed.add(node)
+            if func.attr in _STORING_METHODS | _TAKING_METHODS:
+                result |= self._plain_method_call(node, func, receiver, arguments)
+        return result
+
+    def _plain_method_call(self, node: ast.Call, func: ast.Attribute, receiver: Flow, arguments: list[Flow]) -> Flow:
+        """A call of a method that is not the orchestration's."""
         passed = self._walked(node, arguments)
         if func.attr == "__await__":
             self._consume(receiver, node)

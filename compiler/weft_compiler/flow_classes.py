@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -44,6 +45,13 @@ BUILTIN_METHODS = {
     "bool": ("__bool__", "__len__"),
     "next": ("__next__",),
 }
+#: Methods of texts, of the builtin containers and of queues.
+CONTAINER_METHODS = frozenset(
+    name
+    for kind in (dict, list, set, str, bytes, deque, asyncio.Queue)
+    for name in dir(kind)
+    if not name.startswith("_")
+)
 #: Special methods whose results are awaited by the syntax that calls them.
 AWAITED_METHODS = frozenset({"__aenter__", "__aexit__", "__anext__"})
 #: Decorators that give the function itself, or something that calls it where the function would be called.
@@ -72,6 +80,8 @@ class Facts:
     walks: dict[ast.AST, set[GeneratorValue]] = field(default_factory=lambda: defaultdict(set))
     #: Those that are taken whole where an expression stands: by a star, or by unpacking.
     spread: dict[ast.expr, set[GeneratorValue]] = field(default_factory=lambda: defaultdict(set))
+    #: Calls of methods that are the orchestration's or, as likely, a container's of the same name.
+    guessed: set[ast.Call] = field(default_factory=set)
     #: Functions under a decorator that calls them from inside Python.
     decorated: list[tuple[FunctionValue, ast.expr]] = field(default_factory=list)
     #: Calls of decorators, which stand in no tree, by decorator.
@@ -258,6 +268,15 @@ class ClassFlows(ABC):
             case _:
                 found = [m for m in found if m not in self.classes.properties.get(func.attr, [])]
         return frozenset((self._function_value(m), "") for m in found)
+
+    def _is_own(self, node: ast.expr, receiver: Flow) -> bool:
+        """Whether a method's receiver is surely of a class of the orchestration: a class, `super()`, or the method's own object."""
+        if any(not path and isinstance(item, ClassValue) for item, path in receiver):
+            return True
+        if isinstance(node, ast.Call):
+            return isinstance(node.func, ast.Name) and node.func.id == "super"
+        is_first = isinstance(node, ast.Name) and [node.id] == self.scope.function().params[:1]
+        return is_first and self._class_around() is not None
 
     def _class_around(self) -> ast.ClassDef | None:
         scope: Scope | None = self.scope
