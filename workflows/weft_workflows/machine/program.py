@@ -180,8 +180,11 @@ class Program:
 
     def check_depth(self, task: Task) -> None:
         """Raises RecursionError where the orchestration's functions call each other too deeply."""
-        if len(task.frames) >= self.unit.plan.limits.call_depth:
-            raise RecursionError("maximum recursion depth exceeded")
+        limit = self.unit.plan.limits.call_depth
+        if len(task.frames) >= limit:
+            error = RecursionError("maximum recursion depth exceeded")
+            error.add_note(f"the limit is {limit:,} calls; if this is intended, raise it with `--limit call_depth=N`")
+            raise error
 
     def check_keepable(self, task: Task) -> None:
         """Raises TypeError where the strand, which is about to wait, holds a value that no checkpoint can keep."""

@@ -11,6 +11,7 @@ from typing import Any
 from weft_workflows.machine.native import is_block
 from weft_workflows.sandbox.environment import Environment
 from weft_workflows.sandbox.library.tracebacks import formatted
+from weft_workflows.sandbox.meter import LimitExceeded
 from weft_workflows.sandbox.tracing import (
     TracePoint,
     joined,
@@ -36,8 +37,13 @@ def note_error(error: BaseException, function: str, line: int, *, again: bool) -
     behalf. A bare `raise` adds no place, as in CPython.
     """
     fresh, rest = split(traceback_of(error))
-    places = [TracePoint(code.co_name, at) for code, at in fresh]
-    if not (is_block(fresh[0][0]) if fresh else again):
+    if isinstance(error, LimitExceeded):
+        # It is raised again by each `finally` that it passes; what counts is the place where it was first.
+        fresh = [
+            each for each, after in zip(fresh, [*fresh[1:], None], strict=True) if not after or after[0] is not each[0]
+        ]
+    places = [TracePoint(frame.f_code.co_name, at) for frame, at in fresh]
+    if not (is_block(fresh[0][0].f_code) if fresh else again):
         places.insert(0, TracePoint(function, line))
     set_traceback(error, joined(places, rest))
 

@@ -81,7 +81,7 @@ class Meter:
     def out_of_fuel(self) -> NoReturn:
         """Raises the error that tripped the meter, or trips it because the fuel is gone."""
         if self.tripped is not None:
-            raise self.tripped.with_traceback(None)
+            raise self.tripped
         if self._budget is not None:
             self.tripped = OverBudget(f"pure code used more than {self._budget:,} units of fuel in one activation")
             raise self.tripped
@@ -93,7 +93,7 @@ class Meter:
             hint = f"; if this is intended, raise the limit with `--limit {setting}=N`" if setting else ""
             self.tripped = LimitExceeded(message + hint, setting)
         self._namespace[FUEL] = -1
-        raise self.tripped.with_traceback(None)
+        raise self.tripped
 
     def check(self) -> None:
         """Raises again if the meter has tripped."""

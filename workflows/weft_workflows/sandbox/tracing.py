@@ -54,7 +54,7 @@ def own_traceback(error: BaseException) -> types.TracebackType | None:
     if raw is None or is_place(raw):
         return raw
     fresh, rest = split(raw)
-    cleaned = joined([TracePoint(code.co_name, line) for code, line in fresh], rest)
+    cleaned = joined([TracePoint(frame.f_code.co_name, line) for frame, line in fresh], rest)
     set_traceback(error, cleaned)
     return cleaned
 
@@ -63,20 +63,20 @@ def points(trace: types.TracebackType | None) -> list[TracePoint]:
     """The places of the orchestration in a traceback of any kind, the outermost first."""
     fresh, rest = split(trace)
     return [
-        *(TracePoint(code.co_name, line) for code, line in fresh),
+        *(TracePoint(frame.f_code.co_name, line) for frame, line in fresh),
         *(TracePoint(link.tb_frame.f_code.co_name, link.tb_lineno) for link in _links(rest)),
     ]
 
 
 def split(
     trace: types.TracebackType | None,
-) -> tuple[list[tuple[types.CodeType, int]], types.TracebackType | None]:
-    """The orchestration's code and lines in what CPython noted since the traceback was last cleaned, and the clean rest."""
-    fresh: list[tuple[types.CodeType, int]] = []
+) -> tuple[list[tuple[types.FrameType, int]], types.TracebackType | None]:
+    """The orchestration's frames and lines in what CPython noted since the traceback was last cleaned, and the clean rest."""
+    fresh: list[tuple[types.FrameType, int]] = []
     while trace is not None and not is_place(trace):
         frame = trace.tb_frame
         if FUEL in frame.f_globals and not frame.f_code.co_name.startswith(_HIDDEN):
-            fresh.append((frame.f_code, trace.tb_lineno))
+            fresh.append((frame, trace.tb_lineno))
         trace = trace.tb_next
     return fresh, trace
 
