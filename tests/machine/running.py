@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weft_compiler.compile import compile_source
+from weft_compiler.plan import Limits
 from weft_compiler.tool_spec import Parameter, ToolSpec
 from weft_workflows.machine import protocol as p
 from weft_workflows.machine.json_values import from_json, to_json
@@ -17,8 +18,8 @@ TOOLS = (
 )
 
 
-def start(source: str) -> tuple[Machine, list[p.Command]]:
-    plan = compile_source(source, list(TOOLS), file="plan.py")
+def start(source: str, limits: Limits | None = None) -> tuple[Machine, list[p.Command]]:
+    plan = compile_source(source, list(TOOLS), file="plan.py", limits=limits)
     message = p.Start(plan=plan.canonical_json(), inputs="{}", run_id="run", seed=7, now=1e9)
     machine, commands = Machine.start(p.to_bytes([message]), ignore)
     return machine, p.from_bytes(commands)
@@ -28,9 +29,9 @@ def ignore(_line: int) -> None:
     """Takes the trace of lines."""
 
 
-def run(source: str, *, restored: bool) -> list[p.Command]:
+def run(source: str, *, restored: bool, limits: Limits | None = None) -> list[p.Command]:
     """All commands of a run. Steps are answered in the order in which they were asked for, then timers by deadline."""
-    machine, commands = start(source)
+    machine, commands = start(source, limits)
     history, waiting, timers = list(commands), [], []
     now = 1e9
     while True:

@@ -8,6 +8,8 @@ from weft_workflows.machine import protocol as p
 
 from tests.machine.running import run
 
+#: Small enough for tests, and other numbers than the usual ones.
+LIMITS = Limits(fuel=300_000, value_bytes=10_000_000, call_depth=200, output_chars=50_000)
 #: Programs that exceed a limit on their line 4.
 EXCEEDING = {
     "fuel": "total = 0\nawait step(1)\nwhile True:\n    total += 1",
@@ -32,17 +34,17 @@ def test_every_limit_is_tried() -> None:
 
 @pytest.mark.parametrize("setting", EXCEEDING)
 def test_a_limit_names_its_line_and_setting(setting: str) -> None:
-    end = run(EXCEEDING[setting], restored=False)[-1]
+    end = run(EXCEEDING[setting], restored=False, limits=LIMITS)[-1]
     assert isinstance(end, p.Fail)
     assert end.type == ("RecursionError" if setting == "call_depth" else "LimitExceeded")
     assert f"--limit {setting}=N" in end.traceback
     assert 3 <= end.line <= 4
     assert f'"plan.py", line {end.line}, in' in end.traceback
-    assert f"{getattr(Limits(), setting):,}" in end.traceback
+    assert f"{getattr(LIMITS, setting):,}" in end.traceback
 
 
 @pytest.mark.parametrize("where", FUEL)
 def test_the_line_is_where_the_fuel_ended(where: str) -> None:
-    end = run(FUEL[where], restored=False)[-1]
+    end = run(FUEL[where], restored=False, limits=LIMITS)[-1]
     assert isinstance(end, p.Fail)
     assert (end.type, end.line in (3, 4)) == ("LimitExceeded", True), end

@@ -10,6 +10,7 @@ A file is a title, prose, and a section (`## Title`) for each case. Fenced block
 - `json inputs`: the run's inputs.
 - `graph`: the printed graph.
 - `outcome`: how the run ends, as `Outcome` prints it.
+- `machine`: how it ends in the machine, in cases of what differs from CPython (`tests/limitations`).
 
 Graph and outcome are written by `pytest FOLDER --update`; the outcome comes from CPython, never from the machine.
 """
@@ -27,7 +28,7 @@ from tests.oracle.fakes import FakeTool
 from tests.oracle.scripted_tools import read_tools
 
 _COMMENT = re.compile(r"#\s*(error|warning):\s*([a-z-]+(?:\s*,\s*[a-z-]+)*)\s*$")
-_KINDS = {"python", "python explicit", "yaml tools", "json inputs", "graph", "outcome"}
+_KINDS = {"python", "python explicit", "yaml tools", "json inputs", "graph", "outcome", "machine"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ class Case:
     @property
     def outcome(self) -> str:
         return self._text("outcome")
+
+    @property
+    def machine(self) -> str:
+        """How it ends in the machine where that differs."""
+        return self._text("machine")
 
     @property
     def graph(self) -> str | None:
