@@ -128,7 +128,7 @@ class CallFlows(ClassFlows):
         result = self._call_of(node, stored | own, arguments, keywords)
         if not stored and func.attr in CONTAINER_METHODS and not self._is_own(func.value, receiver):
             self.facts.guessed.add(node)
-            if func.attr in _STORING_METHODS | _TAKING_METHODS:
+            if func.attr in (*_STORING_METHODS, *_TAKING_METHODS):
                 result |= self._plain_method_call(node, func, receiver, arguments)
         return result
 

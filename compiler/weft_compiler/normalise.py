@@ -2,6 +2,8 @@
 
 - Annotations outside of class bodies go: a run does not evaluate them.
 - Private names in classes get their full spelling, `_Class__name`, since methods are run outside of their class.
+- What `@f.register` of a `singledispatch` reads in an annotation is written as its argument.
+- The `__await__` of a class becomes asynchronous.
 - A function's body that is just `...` becomes `pass`, and a lambda's or a generator's `...` becomes an expression; after this,
   `...` marks the functions, lambdas and generator expressions that the machine runs.
 """
@@ -9,15 +11,26 @@
 from __future__ import annotations
 
 import ast
+from typing import TypeGuard
+
+from weft_compiler.awaitables import make_asynchronous
+from weft_compiler.class_index import decorator_name
 
 
 def normalise(tree: ast.Module) -> None:
     """Rewrites the module in place."""
-    _Normaliser().visit(tree)
+    _Normaliser(_dispatching(tree)).visit(tree)
+
+
+def _dispatching(tree: ast.Module) -> set[str]:
+    """The names of functions under `singledispatch`."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return {f.name for f in functions if any(decorator_name(d) == "singledispatch" for d in f.decorator_list)}
 
 
 class _Normaliser(ast.NodeTransformer):
-    def __init__(self) -> None:
+    def __init__(self, dispatching: set[str]) -> None:
+        self._dispatching = dispatching
         self._in_class = False
         self._class = ""
 
@@ -25,11 +38,22 @@ class _Normaliser(ast.NodeTransformer):
         outer, self._in_class = self._in_class, False
         node.name = self._mangled(node.name)
         node.returns = None
+        node.decorator_list = [made for d in node.decorator_list for made in self._registering(d, node.args)]
         self.generic_visit(node)
         if len(node.body) == 1 and _is_ellipsis(node.body[0]):
             node.body = [ast.copy_location(ast.Pass(), node.body[0])]
         self._in_class = outer
         return node
+
+    def _registering(self, node: ast.expr, args: ast.arguments) -> list[ast.expr]:
+        """`@show.register` as `@show.register(int)`, for each of the types in the first parameter's annotation."""
+        first = next(iter([*args.posonlyargs, *args.args]), None)
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), attr="register") if name in self._dispatching and first:
+                kinds = [] if first.annotation is None else _alternatives(first.annotation)
+                return [ast.copy_location(ast.Call(node, [kind], []), node) for kind in kinds] or [node]
+            case _:
+                return [node]
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         return self._visit_function(node)
@@ -44,6 +68,7 @@ class _Normaliser(ast.NodeTransformer):
         outer = self._in_class, self._class
         self._in_class, self._class = True, node.name
         node.body = [self.visit(statement) for statement in node.body]
+        node.body = [make_asynchronous(s) if _is_await(s) else s for s in node.body]
         self._in_class, self._class = outer
         return node
 
@@ -116,6 +141,21 @@ def _spelt_out(node: ast.expr) -> ast.expr:
     if not isinstance(node, ast.Constant) or node.value is not ...:
         return node
     return ast.copy_location(ast.IfExp(ast.Constant(True), node, ast.copy_location(ast.Constant(None), node)), node)
+
+
+def _alternatives(annotation: ast.expr) -> list[ast.expr]:
+    """The types of `int | float`."""
+    match annotation:
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return [*_alternatives(left), *_alternatives(right)]
+        case ast.Constant(value=None):
+            return [ast.copy_location(ast.Call(ast.Name("type", ast.Load()), [annotation], []), annotation)]
+        case _:
+            return [annotation]
+
+
+def _is_await(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    return isinstance(node, ast.FunctionDef) and node.name == "__await__"
 
 
 def _is_ellipsis(node: ast.stmt) -> bool:

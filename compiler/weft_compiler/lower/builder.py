@@ -46,6 +46,8 @@ class Unit:
     reporter: Reporter
     functions: dict[str, graph.Function] = field(default_factory=dict)
     keys: dict[ast.AST, str] = field(default_factory=dict)
+    #: Functions that get the class that they speak of from their binder.
+    class_users: set[ast.AST] = field(default_factory=set)
     #: Names that a variable of a comprehension must not take when it becomes a variable of the function.
     taken: set[str] = field(default_factory=set)
     #: What stands for a generator expression or a lambda that the machine runs, with its key.

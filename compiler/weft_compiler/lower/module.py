@@ -7,21 +7,20 @@ import builtins
 
 from weft_compiler import graph
 from weft_compiler.diagnostics import span_of
-from weft_compiler.lower.builder import FIRST, Builder, Unit, located
+from weft_compiler.lower.builder import FIRST, Builder, Unit
+from weft_compiler.lower.class_cells import name_classes
 from weft_compiler.lower.comprehensions import lower_generator_expression
 from weft_compiler.lower.statements import lower_body
 from weft_compiler.module_members import makes_manager
 from weft_compiler.resolve import FunctionNode, RunnableNode, is_generator, parameters
-from weft_compiler.tree import walk
 
 MODULE = "<module>"
-#: What a method's class is called in its code.
-CLASS = "__weft_class"
 
 
 def lower_module(unit: Unit, tree: ast.Module) -> dict[str, graph.Function]:
     """All functions of the graph by key; the module's own code is `<module>`."""
     _note_taken_names(unit)
+    name_classes(unit, tree)
     functions = sorted(unit.effects.graph_functions, key=lambda f: (f.lineno, f.col_offset))
     for function in functions:
         unit.key_of(function)
@@ -70,8 +69,6 @@ def _lower_function(unit: Unit, node: FunctionNode | ast.Lambda) -> graph.Functi
         _check_function(unit, node)
         doc = ast.get_docstring(node)
         body = node.body[1:] if doc is not None else node.body
-    in_class = scope.parent is not None and scope.parent.kind == "class"
-    uses_class = in_class and _name_class(node)
     with b.block() as nodes:
         lower_body(b, body)
     return graph.Function(
@@ -80,11 +77,11 @@ def _lower_function(unit: Unit, node: FunctionNode | ast.Lambda) -> graph.Functi
         signature=ast.unparse(node.args),
         parameters=tuple(p.arg for p in parameters(node.args)),
         is_async=isinstance(node, ast.AsyncFunctionDef),
-        uses_class=uses_class,
+        uses_class=node in unit.class_users,
         is_generator=node in unit.effects.generators,
         waits=node in unit.effects.stepped,
         locals=tuple(sorted(b.locals)),
-        cells=tuple(sorted(b.cells | ({CLASS} if uses_class else set()))),
+        cells=tuple(sorted(b.cells)),
         frees=tuple(sorted(scope.frees | (scope.declared_nonlocal & set(scope.bindings)))),
         doc=doc,
         span=span_of(node, unit.source),
@@ -111,22 +108,6 @@ def _lower_generator_expression(unit: Unit, node: ast.GeneratorExp) -> graph.Fun
         span=span_of(node, unit.source),
         body=graph.Block(nodes=tuple(nodes)),
     )
-
-
-def _name_class(method: FunctionNode | ast.Lambda) -> bool:
-    """Spells out `super()` and `__class__` in a method, which is run outside of its class; True if there was any."""
-    positional = [*method.args.posonlyargs, *method.args.args]
-    found = False
-    for node in walk(method):
-        match node:
-            case ast.Call(func=ast.Name(id="super"), args=[], keywords=[]) if positional:
-                first = ast.Name(positional[0].arg, ast.Load())
-                node.args = [located(ast.Name(CLASS, ast.Load()), node), located(first, node)]
-                found = True
-            case ast.Name(id="__class__"):
-                node.id = CLASS
-                found = True
-    return found
 
 
 def _check_function(unit: Unit, node: FunctionNode) -> None:

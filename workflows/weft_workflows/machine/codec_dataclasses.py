@@ -68,8 +68,6 @@ def _remade(sort: str, chosen: tuple[Any, ...], metadata: Any, default: Any, fac
     if sort == "_FIELD_CLASSVAR":
         return None
     options = dict(zip(_FIELD_OPTIONS, chosen, strict=True))
-    if sort == "_FIELD_INITVAR":
-        del options["kw_only"]
     if default is not dataclasses.MISSING:
         options["default"] = default
     elif factory is not dataclasses.MISSING:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from weft_workflows.machine.futures import Future, StepFuture, Task
-from weft_workflows.machine.values import Coroutine
+from weft_workflows.machine.values import Coroutine, begin_await
 from weft_workflows.sandbox.meter import LimitExceeded
 from weft_workflows.sandbox.tracing import set_traceback, traceback_of
 
@@ -132,6 +132,9 @@ def _begin_waiting(program: Program, task: Task, awaitable: Any) -> Future | Non
         raise RuntimeError(f"Task cannot await on itself: {task!r}")
     if isinstance(awaitable, Future):
         return awaitable
+    begun = begin_await(awaitable)
+    if begun is not None:
+        return _begin_waiting(program, task, begun)
     raise TypeError(f"object {type(awaitable).__name__} can't be used in 'await' expression")
 
 

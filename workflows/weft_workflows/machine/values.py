@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weft_compiler.tool_spec import ToolSpec
 
 from weft_workflows.machine.json_values import arguments_json
+from weft_workflows.sandbox.classes import special_method
 
 if TYPE_CHECKING:
     from weft_workflows.machine.frames import Frame
@@ -158,6 +159,16 @@ class MachineFunction:
         self.program.meter.charge(_CALL_FUEL)
         bound = self.binder(*args, **kwargs)
         return GraphFrame.of_call(self.program, self.loaded, self.binder, bound)
+
+
+def begin_await(awaitable: Any) -> Coroutine | None:
+    """The coroutine of what a class of the orchestration says of awaiting its objects; None for all other objects.
+
+    The compiler has made its `__await__` asynchronous.
+    """
+    method = special_method(awaitable, "__await__")
+    begun = method(awaitable) if isinstance(method, MachineFunction) else None
+    return begun if isinstance(begun, Coroutine) else None
 
 
 class Deferral:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.machine.frames import Frame, Outcome
 from weft_workflows.machine.futures import CancelledError, Future, Loop, SetResult, Task, Timer
-from weft_workflows.machine.values import Coroutine
+from weft_workflows.machine.values import Coroutine, begin_await
 from weft_workflows.sandbox.tracing import own_traceback
 
 if TYPE_CHECKING:
@@ -254,7 +254,8 @@ class GatheringFuture(Future):
 
 def _outcome(future: Future) -> Any:
     if future.cancelled():
-        return future.cancelled_error()
+        # CPython makes a new error here, with an empty text where there is no message.
+        return CancelledError(future.cancel_message or "")
     return future.value if future.error is None else future.error
 
 
@@ -281,4 +282,7 @@ def ensure_future(program: Program, awaitable: Any) -> Future:
         return awaitable
     if isinstance(awaitable, Coroutine):
         return program.loop.create_task(awaitable)
+    begun = begin_await(awaitable)
+    if begun is not None:
+        return program.loop.create_task(begun)
     raise TypeError("An asyncio.Future, a coroutine or an awaitable is required")

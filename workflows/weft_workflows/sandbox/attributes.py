@@ -240,7 +240,7 @@ class Attributes:
         raise self._refusal(cls, name)
 
     def _special_of_class(self, cls: type, name: str) -> Any:
-        if name == "__members__" and self._classes.owns(cls):
+        if name in ("__members__", "__match_args__") and self._classes.owns(cls) and hasattr(cls, name):
             return getattr(cls, name)
         if name in ("__setattr__", "__delattr__", "__getattribute__") and not self._defined_by_orchestration(cls, name):
             return self._accessor(name)

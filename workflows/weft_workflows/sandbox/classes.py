@@ -51,6 +51,8 @@ class Classes:
         #: Those of them whose instances' ordinary attributes may be written freely as well.
         self.writable: set[type] = set()
         self._under_construction = 0
+        #: For each enum that is being made, the innermost last: its name, and the subclasses that its bases had before.
+        self._enums: list[tuple[str, set[type]]] = []
 
     def owns(self, cls: Any) -> bool:
         return isinstance(cls, type) and (
@@ -58,14 +60,22 @@ class Classes:
         )
 
     def _is_unfinished(self, cls: type) -> bool:
-        """Whether it is a class that the orchestration's own `__init_subclass__` or `__set_name__` sees before it is done.
+        """Whether it is a class that the orchestration's own hooks see before it is done.
 
-        Nothing but a `class` statement, or the library on its behalf, derives from a class of the orchestration.
+        Hooks are `__init_subclass__`, `__set_name__`, and the `__init__` and `__new__` of an enum's members. Nothing but a
+        `class` statement, or the library on its behalf, derives from a class of the orchestration.
         """
-        if not any(base in self._own for base in cls.__mro__[1:]):
+        if not any(base in self._own for base in cls.__mro__[1:]) and not self._is_new_enum(cls):
             return False
         self.adopt(cls)
         return True
+
+    def _is_new_enum(self, cls: type) -> bool:
+        """Whether it is the enum that is being made: of its name, and not there before."""
+        if not isinstance(cls, enum.EnumMeta) or not self._enums:
+            return False
+        name, before = self._enums[-1]
+        return cls.__name__ == name and cls not in before
 
     def construct(self, make: Callable[[], Any]) -> Any:
         """Calls what makes a class, and with it the orchestration's hooks, which may look at it already."""
@@ -83,12 +93,22 @@ class Classes:
         bases = tuple(map(real_of, bases))
         for base in bases:
             self._check_base(base)
-        made = self.construct(lambda: _build_class(body, name, *bases, **keywords))
+        made = self.construct(lambda: self._build(body, name, bases, keywords))
         if typing.NamedTuple in bases or typing.TypedDict in bases:
             return self.trust(made)
         if isinstance(made, type):
             self.adopt(made)
         return made
+
+    def _build(self, body: Any, name: str, bases: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        if not any(isinstance(base, enum.EnumMeta) for base in bases):
+            return _build_class(body, name, *bases, **keywords)
+        before: set[type] = {cls for base in bases for cls in type.__subclasses__(base)}
+        self._enums.append((name, before))
+        try:
+            return _build_class(body, name, *bases, **keywords)
+        finally:
+            self._enums.pop()
 
     def adopt(self, cls: type) -> type:
         """Makes a class the orchestration's: the machine calls it for classes that it rebuilds."""
