@@ -200,6 +200,11 @@ _CALLS: dict[str, Entry] = {
         "notes": ("some uses of its value take a coroutine, others take the result",),
         "help": "write `await {call}` here, or keep the coroutine and `await` it at each use",
     },
+    "asynchronous-generator": {
+        "message": "{consumer} cannot take an asynchronous generator",
+        "notes": ("{reason}; Python raises a `TypeError` here",),
+        "help": "{proposal}",
+    },
     "effectful-callback": {
         "message": "`{name}` is called by `{caller}` from inside Python, where a run cannot stop",
         "notes": (_DURABLE + "; in the middle of `{caller}` it cannot",),

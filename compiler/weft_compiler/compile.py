@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Sequence
 
 from weft_compiler.check import check_graph
+from weft_compiler.check_iteration import check_iteration
 from weft_compiler.check_names import check_names
 from weft_compiler.depth import run_deep
 from weft_compiler.diagnostics import Diagnostic, Reporter
@@ -19,6 +20,7 @@ from weft_compiler.graph import Graph
 from weft_compiler.lower.builder import Unit
 from weft_compiler.lower.module import MODULE, lower_module
 from weft_compiler.normalise import normalise
+from weft_compiler.ownership import Owners
 from weft_compiler.plan import Limits, Plan
 from weft_compiler.resolve import resolve
 from weft_compiler.source import Source, parse_source
@@ -63,7 +65,9 @@ def _compile(
     entry = prepare_entry(source.tree, set(callable_tools), reporter)
     names = resolve(source.tree)
     modules = check_names(source, names, callable_tools, {*inputs, INPUTS}, reporter)
-    effects = infer_effects(source.tree, names, set(callable_tools), reporter)
+    owners = Owners(source.tree, names)
+    effects = infer_effects(source.tree, names, owners, set(callable_tools), reporter)
+    check_iteration(effects, owners, names, reporter)
     reporter.raise_if_errors()
     used = _used_tools(source, callable_tools)
     unit = Unit(source, names, effects, callable_tools, reporter)

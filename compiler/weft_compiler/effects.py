@@ -94,12 +94,11 @@ def _is_plain(node: ast.expr) -> bool:
     )
 
 
-def infer_effects(tree: ast.Module, names: Names, tools: set[str], reporter: Reporter) -> Effects:
+def infer_effects(tree: ast.Module, names: Names, owners: Owners, tools: set[str], reporter: Reporter) -> Effects:
     """The effects of a module; ambiguous and forgotten awaits are reported."""
     facts = analyse(tree, names, tools)
     effects = Effects(callees=facts.callees, sources=facts.sources, applications=facts.applications)
     _decide_sites(facts, effects, reporter)
-    owners = Owners(tree, names)
     # The call of a decorator stands in no tree; it is made where the definition stands.
     owners.parents |= {call: owners.parents[decorator] for decorator, call in facts.applications.items()}
     effects.runs = {c for c, s in owners.calls.items() if asyncio_name(c.func, names, s) == "run"}

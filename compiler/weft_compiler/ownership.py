@@ -39,16 +39,17 @@ class Owners:
                 self.calls[node] = scope
                 consumed.add(consumed_generator(node, names, scope) or node)
         for node in walk(tree):
-            self._note(node, consumed)
+            self._note(node)
             for child in children(node):
                 self.parents[child] = node
-        #: Generator expressions that hold an `await` or an `async for`.
+        #: Generator expressions that hold an `await` or an `async for`: nothing can take those on the spot.
         self.asynchronous = {r for r in map(self.runner, self.awaits) if isinstance(r, ast.GeneratorExp)}
+        self.separate -= consumed - self.asynchronous
 
-    def _note(self, node: ast.AST, consumed: set[ast.AST]) -> None:
+    def _note(self, node: ast.AST) -> None:
         if isinstance(node, FunctionNode):
             self.functions.append(node)
-        elif isinstance(node, ast.GeneratorExp) and node not in consumed:
+        elif isinstance(node, ast.GeneratorExp):
             self.separate.add(node)
         elif isinstance(node, ast.For) or (isinstance(node, ast.comprehension) and not node.is_async):
             self.loops.append(node)

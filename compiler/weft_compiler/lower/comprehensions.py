@@ -20,7 +20,8 @@ from weft_compiler.tree import walk
 def is_consumed_generator(b: Builder, node: ast.Call) -> bool:
     """Whether the call runs a generator expression that holds a step to its end, or to its first hit."""
     generator = consumed_generator(node, b.unit.names, b.scope)
-    return generator is not None and b.unit.effects.suspends(generator)
+    effects = b.unit.effects
+    return generator is not None and effects.suspends(generator) and generator not in effects.asynchronous
 
 
 def lower_consumed_generator(b: Builder, node: ast.Call) -> ast.expr:
