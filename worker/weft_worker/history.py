@@ -84,6 +84,8 @@ class RunHistory:
     #: Why the run's last workflow task failed, empty once one has succeeded: the run cannot go on until it
     #: does.
     blocked: str = ""
+    #: The line of long pure code that is being carried out (0: unknown), None while there is none.
+    computing: int | None = None
     _cancelled_end: RunResult | None = None
     _execution: str | None = None
     _last_event: int = 0
@@ -155,10 +157,11 @@ class RunHistory:
 
     async def _schedule(self, event: HistoryEvent) -> Step | None:
         task = event.activity_task_scheduled_event_attributes
-        if task.activity_type.name == ADVANCE:
-            return None
         summary = await self._summary(event)
         found = _SUMMARY_LINE.match(summary)
+        if task.activity_type.name == ADVANCE:
+            self.computing = int(found.group(1)) if found else 0
+            return None
         step_id, tool = step_id_of(task.activity_id), task.activity_type.name
         arguments = await self._decode(task.input.payloads[:1])
         step = Step(
@@ -177,7 +180,8 @@ class RunHistory:
     ) -> Step | None:
         step = self._scheduled.pop(scheduled, None)
         if step is None:
-            return None  # no step, but long pure code
+            self.computing = None  # no step has ended, but long pure code
+            return None
         step.state, step.ended = state, _seconds(event)
         step.error = words_of(failure) if failure is not None else None
         return step

@@ -51,6 +51,9 @@ class Watcher:
     def step(self, step: Step) -> None:
         """A step was called or has ended."""
 
+    def computing(self, line: int | None) -> None:
+        """Long pure code was begun at that line (0: unknown), or has ended (None)."""
+
     def note(self, text: str) -> None:
         """Something that people should know."""
 
@@ -249,13 +252,16 @@ def parked_outcome(history: RunHistory, connection: Connection, run_id: str, vie
 
 
 async def _follow(history: RunHistory, run_id: str, watcher: Watcher, stirred: asyncio.Event) -> None:
-    blocked = ""
+    blocked, computing = "", None
     while history.end is None:
         try:
             async for step in history.follow(run_id, wait=True):
                 stirred.set()
                 if step is not None:
                     watcher.step(step)
+                if history.computing != computing:
+                    computing = history.computing
+                    watcher.computing(computing)
                 if history.blocked and history.blocked != blocked:
                     watcher.note(f"the run cannot go on: {history.blocked}")
                 blocked = history.blocked or blocked

@@ -74,6 +74,7 @@ async def _show(what: str, run_id: str, target: Target, as_json: bool, form: For
 
 
 async def _show_status(connection: Connection, run_id: str, as_json: bool, server_stays: bool) -> int:
+    from weft_worker.cli.progress import computing_text
     from weft_worker.runs import status_of
 
     outcome, history, view = await status_of(connection, run_id)
@@ -81,11 +82,14 @@ async def _show_status(connection: Connection, run_id: str, as_json: bool, serve
     if as_json:
         lines = list(view.lines) if view is not None else sorted({step.line for step in running})
         now = {"steps_running": len(running), "lines": lines, "blocked": history.blocked or None}
+        now["computing"] = history.computing
         print_json({**outcome.to_json(), **now})
         return outcome.exit_code
     if outcome.status == "running":
         for step in running:
             print_text(f"{step.state:<9} L{step.line} {step.tool}  {step.error or ''}".rstrip())
+        if history.computing is not None:
+            print_text(computing_text(history.computing))
         if history.blocked:
             say(f"the run cannot go on: {history.blocked}")
         elif view is None:

@@ -55,6 +55,10 @@ class LineProgress(Progress):
             case _:
                 say(f"{step.state:<6} {call} {duration(step)}{f': {error_text(step)}' if step.error else ''}")
 
+    def computing(self, line: int | None) -> None:
+        if line is not None:
+            say(computing_text(line))
+
     def note(self, text: str) -> None:
         say(text)
 
@@ -67,6 +71,7 @@ class TreeProgress(Progress):
         self._running: dict[str, Step] = {}
         self._ended: deque[Step] = deque(maxlen=_SHOWN_DONE)
         self._count = 0
+        self._computing: int | None = None
         self._began = time.time()
         self._live = self._open()
 
@@ -77,6 +82,9 @@ class TreeProgress(Progress):
         self._running.pop(step.id, None)
         self._ended.append(step)
         self._count += 1
+
+    def computing(self, line: int | None) -> None:
+        self._computing = line
 
     def note(self, text: str) -> None:
         self._live.console.print(text, markup=False, highlight=False)
@@ -107,6 +115,8 @@ class TreeProgress(Progress):
             tree.add(Text(f"{self._count - len(self._ended)} earlier steps", style="dim"))
         for step in self._ended:
             tree.add(_ended_label(step))
+        if self._computing is not None:
+            tree.add(Text(computing_text(self._computing), style="cyan"))
         for step in list(self._running.values())[:_SHOWN_RUNNING]:
             tree.add(_running_label(step))
         if len(self._running) > _SHOWN_RUNNING:
@@ -120,6 +130,11 @@ def call_text(step: Step) -> str:
     if len(text) > _ARGUMENTS_WIDTH:
         text = text[: _ARGUMENTS_WIDTH - 1] + "…"
     return f"{step.tool}({text})"
+
+
+def computing_text(line: int) -> str:
+    """That pure code takes long."""
+    return f"computing {f'L{line} ' if line else ''}(long pure code, in a process of its own)"
 
 
 def error_text(step: Step) -> str:

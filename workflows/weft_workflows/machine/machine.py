@@ -128,7 +128,9 @@ class Machine:
         program.meter.refill(budget)
         try:
             program.context.run(self._run_to_rest)
-        except OverBudget:
+        except OverBudget as over:
+            # Nearer than the node that was traced last: the line that was being executed.
+            program.trace(line_of(over))
             raise
         except LimitExceeded as limit:
             self._over = True
