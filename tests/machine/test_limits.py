@@ -48,3 +48,17 @@ def test_the_line_is_where_the_fuel_ended(where: str) -> None:
     end = run(FUEL[where], restored=False, limits=LIMITS)[-1]
     assert isinstance(end, p.Fail)
     assert (end.type, end.line in (3, 4)) == ("LimitExceeded", True), end
+
+
+def test_the_smallest_limit_ends_the_run_as_any_other() -> None:
+    end = run("x = 1\nfor n in range(100):\n    x += n", restored=False, limits=Limits(fuel=1))[-1]
+    assert isinstance(end, p.Fail)
+    assert (end.type, end.line) == ("LimitExceeded", 1)
+
+
+def test_a_limit_that_strikes_between_strands_tells_where_the_program_stands() -> None:
+    source = "import asyncio\nawait step(1)\nwhile True:\n    await asyncio.sleep(0)"
+    end = run(source, restored=False, limits=LIMITS)[-1]
+    assert isinstance(end, p.Fail)
+    assert end.type == "LimitExceeded"
+    assert end.line in (3, 4)

@@ -32,8 +32,12 @@ def deadlock(loop: Loop, origin: Origin) -> Fail:
     return Fail("Deadlock", text, tasks[0].line_now(), traceback="".join([*shown, f"Deadlock: {text}"]))
 
 
-def _strand(task: Task, origin: Origin) -> str:
+def standing(task: Task) -> list[TracePoint]:
+    """Where a strand stands. One that runs a primitive of asyncio alone stands where it was started."""
     places = [TracePoint(f.loaded.short_name, f.line()) for f in task.frames if isinstance(f, GraphFrame)]
-    # A strand that runs a primitive of asyncio alone stands where it was started.
-    stack = stack_of(joined(places or [TracePoint("<module>", task.line)]), origin)
+    return places or [TracePoint("<module>", task.line or 1)]
+
+
+def _strand(task: Task, origin: Origin) -> str:
+    stack = stack_of(joined(standing(task)), origin)
     return f"{task.name} waits (most recent call last):\n{''.join(stack.format())}"

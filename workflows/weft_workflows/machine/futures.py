@@ -109,7 +109,9 @@ class Loop:
 
     def create_task(self, coroutine: Coroutine, name: str | None = None, path: str | None = None) -> Task:
         """A new strand; `path` is given where it goes on with the line of the one that starts it."""
-        self.charge(_TASK_FUEL)
+        if self.current is not None:
+            # The main strand is not the program's doing: it begins before anything can be charged to it.
+            self.charge(_TASK_FUEL)
         self.task_count += 1
         own_path = self._strand_path(coroutine) if path is None else path
         task = Task(self, coroutine, name or f"Task-{self.task_count}", own_path)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft_workflows.machine.checkpoint import read_checkpoint, write_checkpoint
-from weft_workflows.machine.deadlocks import deadlock, is_deadlock
+from weft_workflows.machine.deadlocks import deadlock, is_deadlock, standing
 from weft_workflows.machine.futures import CancelledError, Task
 from weft_workflows.machine.json_values import from_json, result_json
 from weft_workflows.machine.program import Program
@@ -40,6 +40,7 @@ from weft_workflows.machine.unit import load_unit
 from weft_workflows.machine.waits import end_tasks
 from weft_workflows.sandbox.environment import environment_of
 from weft_workflows.sandbox.meter import LimitExceeded, OverBudget
+from weft_workflows.sandbox.tracing import joined, set_traceback
 
 #: Characters of an error's message that leave the machine.
 _LONGEST_MESSAGE = 100_000
@@ -136,6 +137,10 @@ class Machine:
             self._over = True
             # What was being handled when the limit struck is no part of it, and asking for its text could run the program.
             limit.__cause__ = limit.__context__ = None
+            if not line_of(limit):
+                # It struck between two strands: the oldest one tells where the program stands.
+                oldest = next(iter(program.loop.tasks), self._main)
+                set_traceback(limit, joined(standing(oldest)))
             program.loop.commands.append(self._failure(limit))
         commands, program.loop.commands = program.loop.commands, []
         return to_bytes(_merged(commands))
