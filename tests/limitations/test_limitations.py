@@ -24,7 +24,7 @@ PAGE = (ROOT / "docs" / "limitations.md").read_text(encoding="utf-8")
 DIFFERENCES = load_cases(Path(__file__).parent)
 _CASE = re.compile(r"\[case\]\(\.\./(tests/[\w/.]+)(?:#([\w-]+))?\)")
 #: Codes that say that Python itself would fail, or whose construct is merely doubtful.
-_MISTAKES = {"never-awaited", "reserved-name", "dunder-name"}
+_MISTAKES = {"never-awaited", "asynchronous-generator", "reserved-name", "dunder-name"}
 
 
 def _section(title: str) -> str:
