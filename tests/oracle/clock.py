@@ -44,6 +44,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_NoInput(self))
         self._clock_resolution = 0.0
         self.set_exception_handler(_ignore)
+        #: The tasks that were made, in that order: asyncio knows them as a set.
+        self.made: list[asyncio.Task[Any]] = []
+        self.set_task_factory(_make_task)
 
     def time(self) -> float:
         if self._due is None:
@@ -61,6 +64,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         instant: float = self._scheduled[0]._when  # type: ignore[attr-defined]
         self._clock.advance_to(instant)
         self._due = math.nextafter(instant, math.inf)
+
+
+def _make_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+    assert isinstance(loop, VirtualLoop)
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    loop.made.append(task)
+    return task
 
 
 class _NoInput(selectors.SelectSelector):

@@ -158,6 +158,9 @@ def _asyncio_of(run: Callable[..., Any]) -> Iterator[None]:
         patches.enter_context(mock.patch.object(asyncio, "run", run))
         patches.enter_context(mock.patch.object(asyncio, "as_completed", _as_completed))
         patches.enter_context(mock.patch.object(asyncio, "to_thread", _to_thread))
+        patches.enter_context(mock.patch.object(asyncio.tasks, "all_tasks", _all_tasks))
+        patches.enter_context(mock.patch.object(asyncio.tasks, "set", InOrder, create=True))
+        patches.enter_context(mock.patch.object(asyncio.taskgroups, "set", InOrder, create=True))
         if sys.version_info < (3, 12):
             patches.enter_context(mock.patch.object(asyncio, "wait_for", _wait_for))
         yield
@@ -172,6 +175,39 @@ def _time_of(clock: Clock) -> Iterator[None]:
 
     with mock.patch.multiple(time, time=read, monotonic=read, perf_counter=read):
         yield
+
+
+class InOrder(set[Any]):
+    """A set that iterates in the order of insertion: in which order asyncio cancels tasks is an accident of addresses."""
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self._items = dict.fromkeys(items)
+        super().__init__(self._items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self._items))
+
+    def add(self, item: Any) -> None:
+        super().add(item)
+        self._items[item] = None
+
+    def discard(self, item: Any) -> None:
+        super().discard(item)
+        self._items.pop(item, None)
+
+    def remove(self, item: Any) -> None:
+        super().remove(item)
+        del self._items[item]
+
+    def pop(self) -> Any:
+        item, _ = self._items.popitem()
+        super().discard(item)
+        return item
+
+
+def _all_tasks(loop: VirtualLoop) -> InOrder:
+    """The tasks that are not done, the oldest first."""
+    return InOrder(task for task in loop.made if not task.done())
 
 
 #: The genuine one, which `_asyncio_of` replaces.

@@ -219,15 +219,17 @@ def _lower_chain(b: Builder, node: ast.Compare) -> ast.expr:
 
 def _chain_link(b: Builder, node: ast.Compare, name: str, left: ast.expr, index: int, right: ast.expr) -> None:
     is_last = index == len(node.ops) - 1
+    kept = b.temporary("v")
     if not is_last:
-        right = _shared(b, right)
+        # Kept where it is evaluated: after what stands on its left, whose value it may change.
+        right = ast.copy_location(ast.NamedExpr(ast.Name(kept, ast.Store()), right), right)
     compared = ast.copy_location(ast.Compare(left, [node.ops[index]], [right]), node)
     b.pend(b.assign(name, compared))
     if is_last:
         return
     with b.block() as more:
         following = lower_expression(b, node.comparators[index + 1])
-        _chain_link(b, node, name, right, index + 1, following)
+        _chain_link(b, node, name, b.load(kept, node), index + 1, following)
     emit_branch(b, b.load(name, node), node, more, [])
 
 

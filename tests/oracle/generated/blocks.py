@@ -28,7 +28,7 @@ class Blocks(Simple):
         return self.block(self.pick(1, 2), times, **changes)
 
     def statement(self) -> Lines:
-        options: list[tuple[int, Callable[[], Lines]]] = [(60, self.simple), (5, self.leaving)]
+        options: list[tuple[int, Callable[[], Lines]]] = [(36, self.simple), (4, self.leaving)]
         if self.scope.depth < 3 and self.budget > 0:
             options += [
                 (6, self.branch),

@@ -183,7 +183,13 @@ class Functions(Waiting):
     # -- closures ----------------------------------------------------------------------------------------------------
 
     def more_statements(self) -> list[tuple[int, Callable[[], Lines]]]:
-        return [*super().more_statements(), (3, self.counter), (2, self.lambdas)]
+        return [
+            *super().more_statements(),
+            (3, self.counter),
+            (2, self.lambdas),
+            (5, self.iterator),
+            (2, self.asked_by_hand),
+        ]
 
     def counter(self) -> Lines:
         """A function with a variable of its own, which calls change."""
@@ -202,6 +208,46 @@ class Functions(Waiting):
         made = Function(name, "async closure" if steps else "closure", "rest", cost=2 if steps else 0)
         self.adds(functions=made)
         return [*lines, f"{name} = {make}({self.number(1)})"]
+
+    def iterator(self) -> Lines:
+        """An iterator that is asked now and then, with other things in between."""
+        name, v = self.fresh("it"), self.fresh("v")
+        with self.within(kind="pure", assigns=False, readable=(*self.scope.readable, v)):
+            late, test = self.number(2), self.condition(1)
+        plain = self.callable_here("generator")
+        made = [
+            f"({late} for {v} in {self.gone_over(1)} if {test})",
+            f"map(lambda {v}: {late}, {self.numbers(1)}[:3])",
+            f"iter({self.numbers(1)})",
+            f"(v + w for v, w in zip({self.gone_over(1)}, ys))",
+            f"reversed([{self.atom()}, {self.atom()}, {self.atom()}])",
+            *(f"{f.name}({self.pick(1, 3)})" for f in plain for _ in range(3)),
+        ]
+        first = self.choose(*NUMBERS)
+        between = self.simple() if self.chance(70) else self.statement()
+        last = self.choose(
+            [f"xs = [*{name}][:4]"],
+            [f"b = next({name}, a)"],
+            [f"for {v} in {name}:", *self.inner(2, in_loop=True)],
+            [f"c = next({name})"],
+        )
+        return [f"{name} = {self.choose(*made)}", f"{first} = next({name}, {self.atom()})", *between, *last]
+
+    def asked_by_hand(self) -> Lines:
+        known = self.callable_here("async generator")
+        if self.scope.kind != "async" or not known:
+            return self.iterator()
+        function, name = self.choose(*known), self.fresh("it")
+        self.spend(function.cost)
+        lines = [
+            f"{name} = {function.name}({self.pick(0, 2)})",
+            f"a = await anext({name}, {self.number(1)})",
+            *self.simple(),
+        ]
+        return [
+            *lines,
+            self.choose(f"b = await anext({name})", f"await {name}.aclose()", f"c = await {name}.asend(None)"),
+        ]
 
     def lambdas(self) -> Lines:
         name, v, p = self.fresh("fs"), self.fresh("v"), self.fresh("p")

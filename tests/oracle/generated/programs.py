@@ -65,18 +65,18 @@ class _ProgramWriter(Classes):
 
     def definitions(self) -> Lines:
         lines: Lines = []
-        for _ in range(self.choose(0, 0, 1)):
+        for _ in range(self.choose(0, 0, 0, 1)):
             lines += self.error_class()
-        for _ in range(self.choose(0, 0, 0, 1, 1, 2)):
+        for _ in range(self.choose(0, 0, 0, 0, 1, 1, 2)):
             lines += self.class_()
-        for _ in range(self.choose(0, 1, 1, 2, 3)):
+        for _ in range(self.choose(0, 0, 1, 1, 2, 3)):
             lines += self.function()
-        self.budget = 7
+        self.budget = 5
         return lines
 
     def at_the_top(self) -> Lines:
         lines = ["await asyncio.sleep(0)"]
-        for _ in range(self.pick(1, 4)):
+        for _ in range(self.pick(1, 3)):
             lines += self.guarded()
         return [*lines, _RESULT]
 
@@ -93,5 +93,5 @@ class _ProgramWriter(Classes):
 
     def main(self) -> Lines:
         with self.within(in_function=True):
-            body = [line for _ in range(self.pick(1, 4)) for line in self.guarded()]
+            body = [line for _ in range(self.pick(1, 3)) for line in self.guarded()]
         return ["async def main():", *indented([*_VARIABLES, *body]), f"    return {_RESULT}"]

@@ -23,7 +23,7 @@ class Values(Writer):
         forms: list[Form] = [
             (5, self.atom),
             (5, lambda: self.arithmetic(depth)),
-            (9, lambda: self.awaited(depth)),
+            (16, lambda: self.awaited(depth)),
             (2, lambda: f"({self.number(depth - 1)} if {self.condition(depth - 1)} else {self.number(depth - 1)})"),
             (2, lambda: f"({self.number(depth - 1)} {self.choose('and', 'or')} {self.number(depth - 1)})"),
             (1, lambda: f"int({self.condition(depth)})"),
@@ -158,11 +158,11 @@ class Values(Writer):
         """A call of a tool or of a coroutine function: an awaitable of a number."""
         functions = self.callable_here("async", "async closure")
         workers = [o for o in self.scope.objects if "work" in o[1].features and self.affordable(o[1].cost)]
-        if workers and self.chance(30):
+        if workers and self.chance(40):
             name, made = self.choose(*workers)
             self.spend(made.cost)
             return f"{name}.work({self.number(depth - 1)})"
-        if functions and self.chance(45):
+        if functions and self.chance(60):
             return self.call_of(self.choose(*functions), depth)
         return self.tool_call(depth)
 

@@ -90,7 +90,7 @@ class Writer:
         #: Headers of `with` over functions that make managers.
         self.makers: list[tuple[str, Function]] = []
         #: Statements that may still be written.
-        self.budget = 8
+        self.budget = 5
         self.cost = 0.0
         self.limit: float = PROGRAM_COST
         #: How often what is being written runs.

@@ -266,8 +266,15 @@ class AskGenerator(Frame):
         if closing and (error is None or isinstance(error, (GeneratorExit, type(end)))):
             return Outcome("done", None)
         if isinstance(error, (StopIteration, type(end))):
-            raise RuntimeError(f"{generator.kind} raised {type(error).__name__}") from error
+            raise stopped_inside(generator.kind, error)
         raise error or end
+
+
+def stopped_inside(kind: str, error: BaseException) -> RuntimeError:
+    """What leaves a coroutine or a generator whose code raised what would be taken for its end."""
+    wrapped = RuntimeError(f"{kind} raised {type(error).__name__}")
+    wrapped.__cause__ = wrapped.__context__ = error
+    return wrapped
 
 
 _NONE: Any = object()

@@ -28,7 +28,7 @@ from weft_workflows.machine.cursors import (
     WithCursor,
 )
 from weft_workflows.machine.frames import Frame, Outcome, call_handling
-from weft_workflows.machine.generators import Begun, async_iterator
+from weft_workflows.machine.generators import Begun, async_iterator, stopped_inside
 from weft_workflows.machine.native import NativeCode
 from weft_workflows.machine.tracing import note_arrival, note_error
 from weft_workflows.machine.values import Immediate
@@ -176,6 +176,9 @@ class GraphFrame(Frame):
 
     def _leave(self, completion: Completion) -> Outcome:
         kind, value = completion
+        function = self.loaded.function
+        if kind == "raise" and isinstance(value, StopIteration) and function.is_async and not function.is_generator:
+            raise stopped_inside("coroutine", value)
         if kind == "raise":
             raise value
         return Outcome("done", value)
