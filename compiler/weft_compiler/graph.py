@@ -116,6 +116,8 @@ class Invoke(_Awaiting):
     kind: Literal["invoke"] = "invoke"
     callee: str
     awaited: bool = True
+    #: Where the callee may be a tool too, whose step is awaited on the spot.
+    implicit: bool = False
 
 
 class Parallel(_Awaiting):

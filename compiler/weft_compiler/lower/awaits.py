@@ -109,7 +109,9 @@ def _emit_inline(b: Builder, node: ast.expr, value: ast.expr, target: str | None
     names = b.callees_of(node)
     callee = names[0] if len(names) == 1 else "*"
     where = b.place(callee if callee != "*" else "invoke", [node], [value], target)
-    b.emit(graph.Invoke(callee=callee, awaited=False, value=b.expression(value), target=target, **where))
+    implicit = node in b.unit.effects.implicit
+    code = b.expression(value)
+    b.emit(graph.Invoke(callee=callee, awaited=False, implicit=implicit, value=code, target=target, **where))
 
 
 def _call_node(

@@ -31,7 +31,8 @@ from weft_workflows.machine.frames import Frame, Outcome, call_handling
 from weft_workflows.machine.generators import Begun, async_iterator, stopped_inside
 from weft_workflows.machine.native import NativeCode
 from weft_workflows.machine.tracing import note_arrival, note_error
-from weft_workflows.machine.values import Immediate
+from weft_workflows.machine.values import Coroutine, Immediate
+from weft_workflows.machine.waits import ToolFrame
 from weft_workflows.sandbox.iterators import iterate
 from weft_workflows.sandbox.meter import LimitExceeded
 
@@ -267,12 +268,16 @@ def _invoke(frame: GraphFrame, node: graph.Invoke) -> Outcome | None:
     if node.awaited:
         return _wait(frame, node)
     made = frame.run(frame.loaded.native(node, "value", node.value, "invoke"))
-    if isinstance(made, Immediate):
+    if isinstance(made, Immediate) and not (node.implicit and _is_step(made.value)):
         if node.target is not None:
             frame.store(node.target, made.value)
         return None
     frame.awaiting = node
-    return Outcome("wait", made)
+    return Outcome("wait", made.value if isinstance(made, Immediate) else made)
+
+
+def _is_step(value: Any) -> bool:
+    return isinstance(value, Coroutine) and isinstance(value.frame, ToolFrame)
 
 
 def _branch(frame: GraphFrame, node: graph.Branch) -> None:
