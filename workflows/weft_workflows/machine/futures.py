@@ -133,11 +133,16 @@ class Loop:
         self.commands.append(CallTool(step, tool, arguments, line, title, group))
         return future
 
-    def run_ready(self) -> None:
-        """Runs until nothing is ready."""
-        while self.ready:
-            self.charge(_HOP_FUEL)
-            self.ready.popleft().run()
+    def run_ready(self, main: Task | None = None) -> None:
+        """Runs until nothing is ready, in passes as asyncio does: each over what is ready at its beginning. The pass that
+        begins when `main` is done is the last one.
+        """
+        last = False
+        while self.ready and not last:
+            last = main is not None and main.done()
+            for _ in range(len(self.ready)):
+                self.charge(_HOP_FUEL)
+                self.ready.popleft().run()
 
 
 class Timer:

@@ -146,7 +146,7 @@ class Machine:
         return to_bytes(_merged(commands))
 
     def _run_to_rest(self) -> None:
-        self._program.loop.run_ready()
+        self._program.loop.run_ready(None if self._ending else self._main)
         self._program.meter.check()
         self._finish()
         if not self._over and is_deadlock(self._program.loop):
