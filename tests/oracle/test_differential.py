@@ -30,7 +30,7 @@ def test_machine_equals_cpython(program: Program) -> None:
 @pytest.mark.parametrize("first", range(0, 200, _CHUNK))
 def test_machine_equals_cpython_for_numbered_programs(first: int) -> None:
     for number in range(first, first + _CHUNK):
-        check(program_of(number))
+        check(program_of(number), other_orders=0 if number % 4 else 1)
 
 
 @pytest.mark.long
@@ -41,8 +41,8 @@ def test_machine_equals_cpython_for_many(program: Program) -> None:
     check(program)
 
 
-def check(program: Program) -> None:
-    found = difference(program)
+def check(program: Program, other_orders: int = 0) -> None:
+    found = difference(program, other_orders=other_orders)
     assert found is None, f"{program!r}\n{found}"
 
 

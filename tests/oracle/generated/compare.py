@@ -38,12 +38,13 @@ class Difference:
         return f"{self.kind}\n--- CPython ---\n{self.expected}--- machine ---\n{self.found}"
 
 
-def difference(program: Program, *, restored: bool = True) -> Difference | None:
-    """None where the machine ends as CPython does; where `restored`, rebuilt from a checkpoint before each event as well."""
-    tools = fake_tools(program.tempo)
-    expected = _compared(run_cpython(program.explicit, tools, modules=_MODULES))
+def difference(program: Program, *, other_orders: int = 0) -> Difference | None:
+    """None where the machine ends as CPython does, as it is and rebuilt from a checkpoint before each event; and, straight
+    only, under so many other tempi, where the steps end in other orders.
+    """
+    expected = _in_cpython(program, program.tempo)
     try:
-        plan = compile_for(program.source, tools)
+        plan = compile_for(program.source, fake_tools(program.tempo))
     except CompileFailed as failed:
         codes = ", ".join(sorted({d.code for d in failed.diagnostics}))
         return Difference(
@@ -51,11 +52,18 @@ def difference(program: Program, *, restored: bool = True) -> Difference | None:
         )
     except Exception as error:  # noqa: BLE001  (whatever the compiler raises is a finding)
         return Difference(f"compiler: {type(error).__name__}: {str(error)[:60]}", expected, f"{error}\n")
-    for way in (False, True) if restored else (False,):
-        kind, found = _in_the_machine(plan, program.tempo, way)
-        if found != expected:
-            return Difference(kind or _what_differs(expected, found, way), expected, found)
+    for tempo in range(program.tempo, program.tempo + other_orders + 1):
+        expected = expected if tempo == program.tempo else _in_cpython(program, tempo)
+        for restored in (False, True) if tempo == program.tempo else (False,):
+            kind, found = _in_the_machine(plan, tempo, restored)
+            if found != expected:
+                how = f"tempo {tempo} " if tempo != program.tempo else "restored " if restored else ""
+                return Difference(how + (kind or _what_differs(expected, found)), expected, found)
     return None
+
+
+def _in_cpython(program: Program, tempo: int) -> str:
+    return _compared(run_cpython(program.explicit, fake_tools(tempo), modules=_MODULES))
 
 
 def _in_the_machine(plan: Plan, tempo: int, restored: bool) -> tuple[str, str]:
@@ -74,13 +82,12 @@ def _compared(outcome: Outcome) -> str:
     return text.replace(" associated with a value in enclosing scope", " associated with a value")
 
 
-def _what_differs(expected: str, found: str, restored: bool) -> str:
+def _what_differs(expected: str, found: str) -> str:
     """The first line that differs, without its numbers."""
-    how = "restored" if restored else "straight"
     for left, right in zip(expected.split("\n"), found.split("\n"), strict=False):
         if left != right:
-            return f"{how}: {_shape(left)} | {_shape(right)}"
-    return f"{how}: length"
+            return f"{_shape(left)} | {_shape(right)}"
+    return "length"
 
 
 def _shape(line: str) -> str:
