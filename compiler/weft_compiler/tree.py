@@ -13,13 +13,10 @@ _PLAIN = frozenset(
     {"arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level", "lineno", "module"}
     | {"name", "rest", "simple", "str", "tag", "type_comment", "type_ignores"}
 )
-#: The same of single classes, whose other uses of the name hold nodes.
-_PLAIN_OF = {
-    ast.Constant: {"value"},
-    ast.MatchSingleton: {"value"},
-    ast.Global: {"names"},
-    ast.Nonlocal: {"names"},
-}
+#: The same of single classes, where other classes hold nodes under that name.
+_PLAIN_OF = {"Constant": {"value"}, "MatchSingleton": {"value"}, "Global": {"names"}, "Nonlocal": {"names"}}
+#: Nodes of single classes, where all others hold plain values under that name.
+_NODES_OF = {"TypeAlias": {"name"}}
 #: Lists in which None may stand for a node.
 _WITH_GAPS = frozenset({"keys", "kw_defaults"})
 
@@ -28,7 +25,7 @@ class _Fields(dict[type[ast.AST], tuple[str, ...]]):
     """The fields that hold nodes or lists of them, by the class of nodes."""
 
     def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
-        plain = _PLAIN | _PLAIN_OF.get(kind, set())
+        plain = (_PLAIN | _PLAIN_OF.get(kind.__name__, set())) - _NODES_OF.get(kind.__name__, set())
         self[kind] = fields = tuple(name for name in kind._fields if name not in plain)
         return fields
 

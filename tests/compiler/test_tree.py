@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -38,9 +39,13 @@ def f(a, /, b: int = 1, *c, d=None, e, **g) -> int:
 """
 
 
+NEWER = "type Alias[T: int, *Ts, **P] = list[T]\ndef f[T](x: T) -> T: return x\nclass C[T]: pass\n"
+
+
 def trees() -> list[ast.AST]:
     files = [LIBRARY / f"{name}.py" for name in MODULES]
-    return [ast.parse(text) for text in (WRITTEN, *(file.read_text("utf-8") for file in files if file.exists()))]
+    written = (WRITTEN, NEWER) if sys.version_info >= (3, 12) else (WRITTEN,)
+    return [ast.parse(text) for text in (*written, *(file.read_text("utf-8") for file in files if file.exists()))]
 
 
 @pytest.mark.parametrize("tree", trees(), ids=lambda tree: f"{len(list(ast.walk(tree)))} nodes")

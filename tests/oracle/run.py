@@ -173,7 +173,11 @@ def _time_of(clock: Clock) -> Iterator[None]:
     def read() -> float:
         return VIRTUAL_EPOCH + clock.now
 
-    with mock.patch.multiple(time, time=read, monotonic=read, perf_counter=read):
+    def read_ns() -> int:
+        # From here logging has its times since 3.13.
+        return round(read() * 1e9)
+
+    with mock.patch.multiple(time, time=read, time_ns=read_ns, monotonic=read, perf_counter=read):
         yield
 
 
