@@ -83,7 +83,7 @@ def test_a_host_gives_the_same_commands_as_the_own_process(pool: HostPool) -> No
 
 
 def test_a_program_that_crashes_is_named_by_its_line(pool: HostPool) -> None:
-    crash = "x = await double(x=1)\nnested = ()\nfor _ in range(200_000):\n    nested = (nested,)\nhash(nested)\n"
+    crash = "x = await double(x=1)\nnested = ()\nfor _ in range(200_000):\n    nested = (nested,)\nkept = {nested: 1}\n"
     neighbour, _ = pool.start("neighbour", start_message("return await double(x=4)"))
     handle, commands = pool.start("crash", start_message(crash))
     (call,) = p.from_bytes(commands)

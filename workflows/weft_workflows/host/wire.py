@@ -7,6 +7,7 @@ child and read by the worker after the child's death: it says who was being exec
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import socket
@@ -121,11 +122,16 @@ class Page:
 
 
 def open_page() -> int:
-    """A descriptor of one page that a child can inherit and that has no name in the file system."""
+    """A descriptor of one page that a child can inherit and that has no name in the file system.
+
+    Where it can be, its size is sealed: a child that made it shorter would end the worker at its next look.
+    """
     if sys.platform == "linux":
-        fd = os.memfd_create("weft-host")
-    else:
-        with tempfile.TemporaryFile() as file:
-            fd = os.dup(file.fileno())
+        fd = os.memfd_create("weft-host", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(fd, PAGE_BYTES)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        return fd
+    with tempfile.TemporaryFile() as file:
+        fd = os.dup(file.fileno())
     os.ftruncate(fd, PAGE_BYTES)
     return fd

@@ -38,7 +38,7 @@ from weft_workflows.machine.tool_errors import error_of
 from weft_workflows.machine.tracing import format_error, line_of, mark_step, step_of
 from weft_workflows.machine.unit import load_unit
 from weft_workflows.machine.waits import end_tasks
-from weft_workflows.sandbox.environment import environment_of
+from weft_workflows.sandbox.environment import environment_of, take_over
 from weft_workflows.sandbox.meter import LimitExceeded, OverBudget
 from weft_workflows.sandbox.tracing import joined, set_traceback
 
@@ -126,6 +126,7 @@ class Machine:
 
     def _run(self, budget: int | None) -> bytes:
         program = self._program
+        take_over(program)
         program.meter.refill(budget)
         try:
             program.context.run(self._run_to_rest)

@@ -68,7 +68,7 @@ def step_of(error: BaseException) -> str:
 def format_error(error: BaseException, environment: Environment) -> str:
     """A traceback as CPython prints it, of the orchestration's own frames, without the last newline."""
     try:
-        return "".join(formatted(error, environment).format()).removesuffix("\n")
+        return "".join(formatted(error, environment, charged=False).format()).removesuffix("\n")
     except Exception:
         return type(error).__name__
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 import operator
 from collections import deque
 from collections.abc import Callable
+from decimal import Decimal, getcontext
+from fractions import Fraction
 from typing import Any
 
+from weft_workflows.sandbox.attribute_table import LINEAR
 from weft_workflows.sandbox.meter import INTEGER_BITS, Meter
 from weft_workflows.sandbox.text import Formatting
 
@@ -35,10 +38,25 @@ class Arithmetic:
             bits = int.bit_length(left) + int.bit_length(right)
             if bits > 4096:
                 self._meter.check_bits(bits)
+        elif _is_fraction(left) or _is_fraction(right):
+            self._check_fractions(left, right)
+        elif isinstance(left, Decimal) or isinstance(right, Decimal):
+            self._meter.charge(_decimal_bytes(left) + _decimal_bytes(right) >> 2)
         elif isinstance(right, int):
             self._repeated(left, right)
         elif isinstance(left, int):
             self._repeated(right, left)
+
+    def _check_fractions(self, *numbers: Any) -> None:
+        bits = sum(
+            int.bit_length(int(part))
+            for each in numbers
+            if _is_fraction(each)
+            for part in (each.numerator, each.denominator)
+        )
+        if bits > 4096:
+            self._meter.check_bits(bits)
+            self._meter.charge((bits >> 10) ** 2 << 3)
 
     def _repeated(self, sequence: Any, times: int) -> None:
         size = _length(sequence)
@@ -54,6 +72,8 @@ class Arithmetic:
             bits = int.bit_length(base)
             if exponent > 0 and bits > 1:
                 self._meter.check_bits(bits * int(exponent))
+        elif isinstance(base, Decimal) or isinstance(exponent, Decimal):
+            self._meter.charge(transcendental(getcontext().prec))
         elif isinstance(exponent, int) and not isinstance(base, float):
             parts = [getattr(base, part, 0) for part in ("numerator", "denominator")] if _is_fraction(base) else []
             for part in parts:
@@ -70,18 +90,34 @@ class Arithmetic:
     def modulo(self, left: Any, right: Any) -> Any:
         if isinstance(left, (str, bytes, bytearray)):
             return self._formatting.percent(left, right)
+        self.before_divide(left, right)
         return left % right
+
+    def divide(self, left: Any, right: Any) -> Any:
+        self.before_divide(left, right)
+        return left // right
+
+    def before_divide(self, left: Any, right: Any) -> None:
+        if isinstance(left, int) and isinstance(right, int):
+            self._meter.charge_division(int.bit_length(left), int.bit_length(right))
 
     def sized(self, value: Any) -> Any:
         """Checks a result that is at most a few times as large as what it was made from."""
         kind = type(value)
         if kind is int:
-            if value.bit_length() > INTEGER_BITS:
-                self._meter.check_bits(value.bit_length())
+            bits = value.bit_length()
+            if bits > 4096:
+                self._meter.charge(bits >> 13)
+                if bits > INTEGER_BITS:
+                    self._meter.check_bits(bits)
+        elif kind is Fraction:
+            self._check_fractions(value)
         elif kind is not float and isinstance(value, _SEQUENCES):
             size = _length(value)
             if size > 256:
                 self._meter.check_size(size, "a sequence")
+        elif kind in LINEAR and len(value) > 64:
+            self._meter.charge(len(value) >> LINEAR[kind])
         return value
 
     def sliced(self, value: Any) -> Any:
@@ -93,6 +129,10 @@ class Arithmetic:
         kind = type(container)
         if kind in _ITEM and len(container) > 16:
             self._meter.charge(len(container) >> (1 if kind in (list, tuple) else 6))
+        elif kind is range and type(value) is not int:
+            self._meter.charge(len(container) >> 2)
+        if kind is list or kind is tuple:
+            self._formatting.measure(value)
         return value in container
 
     def in_place(self, symbol: str) -> Callable[[Any, Any], Any]:
@@ -114,7 +154,13 @@ class Arithmetic:
     def in_place_modulo(self, left: Any, right: Any) -> Any:
         if isinstance(left, (str, bytes, bytearray)):
             return self.modulo(left, right)
+        self.before_divide(left, right)
         left %= right
+        return left
+
+    def in_place_divide(self, left: Any, right: Any) -> Any:
+        self.before_divide(left, right)
+        left //= right
         return left
 
     def _before_add(self, left: Any, right: Any) -> None:
@@ -131,5 +177,15 @@ def _length(value: Any) -> int:
     return 0
 
 
+def transcendental(digits: int) -> int:
+    """What a logarithm, an exponential or a power of decimals costs at that precision."""
+    return digits**3 >> 12
+
+
+def _decimal_bytes(value: Any) -> int:
+    """Bytes of a decimal beyond those of an ordinary one."""
+    return max(0, Decimal.__sizeof__(value) - 200) if isinstance(value, Decimal) else 0
+
+
 def _is_fraction(value: Any) -> bool:
-    return any(base.__name__ == "Fraction" and base.__module__ == "fractions" for base in type(value).__mro__)
+    return type(value) is Fraction

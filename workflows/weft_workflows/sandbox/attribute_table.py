@@ -374,3 +374,34 @@ EXCEPTION_STORES = frozenset(("__cause__", "__context__", "__suppress_context__"
 UNSEEN_ON_INSTANCES = frozenset(("__enter__", "__exit__", "__aenter__", "__aexit__"))
 #: Attributes of the orchestration's functions that may be set beside ordinary names.
 FUNCTION_STORES = frozenset(("__name__", "__qualname__", "__doc__", "__wrapped__"))
+#: Elements from which on a method that walks a whole value is charged for it.
+LARGE = 2_000
+#: Such values: the binary logarithm of how many elements cost one unit of fuel.
+LINEAR: dict[type, int] = {
+    **dict.fromkeys((str, bytes, bytearray), 6),
+    **dict.fromkeys((dict, OrderedSet, FrozenOrderedSet, collections.deque, collections.defaultdict), 2),
+    **dict.fromkeys((collections.OrderedDict, collections.Counter), 0),
+}
+#: Methods of theirs that look at one element, or hand out a view.
+CONSTANT = frozenset(
+    [
+        "add",
+        "append",
+        "appendleft",
+        "discard",
+        "endswith",
+        "get",
+        "isascii",
+        "items",
+        "keys",
+        "mapping",
+        "maxlen",
+        "move_to_end",
+        "pop",
+        "popitem",
+        "popleft",
+        "setdefault",
+        "startswith",
+        "values",
+    ]
+)

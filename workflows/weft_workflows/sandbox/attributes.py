@@ -15,8 +15,11 @@ from typing import Any
 from weft_workflows.sandbox.attribute_table import (
     ATTRIBUTES,
     CALLABLE_SPECIALS,
+    CONSTANT,
     EXCEPTION_STORES,
     FUNCTION_STORES,
+    LARGE,
+    LINEAR,
     NEVER,
     OWN_SPECIALS,
     UNSEEN_ON_INSTANCES,
@@ -29,10 +32,11 @@ from weft_workflows.sandbox.tracing import own_traceback
 #: Called as wrapper(receiver) or, for an attribute of the class, wrapper(None): gives what stands in for the attribute.
 Method = Callable[..., Any]
 #: Digits that a decimal context may keep.
-MOST_DIGITS = 10_000
+MOST_DIGITS = 1_000
 _super_self: Any = super.__dict__["__self__"]
 _super_type: Any = super.__dict__["__thisclass__"]
 _super_self_type: Any = super.__dict__["__self_class__"]
+_DESCRIPTORS = (types.GetSetDescriptorType, types.MemberDescriptorType)
 _TYPE_NAMES = frozenset(("__name__", "__qualname__", "__doc__", "__module__"))
 
 
@@ -42,8 +46,15 @@ class Attributes:
     `methods` replaces methods of builtin types: (type, name) -> function that takes the receiver first. `type_of` is the run's `type`.
     """
 
-    def __init__(self, namespace: dict[str, Any], classes: Classes, type_of: Callable[[Any], Any]) -> None:
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        classes: Classes,
+        type_of: Callable[[Any], Any],
+        charge: Callable[[int], None],
+    ) -> None:
         self._namespace = namespace
+        self._charge = charge
         self._classes = classes
         self._type_of = type_of
         self.methods: dict[tuple[type, str], Method] = {}
@@ -53,12 +64,19 @@ class Attributes:
     def get(self, target: Any, name: str, /) -> Any:
         """`target.name`, of an exact str. Raises AttributeError where it does not exist or must not be used."""
         kind = type(target)
+        if kind in LINEAR and len(target) > LARGE:
+            self._charge_for(target, kind, name)
         direct = self._direct.get(kind)
         if direct is None:
             direct = self._learn(kind)
         if name in direct or (kind in self._classes.open and not name.startswith("__")):
             return getattr(target, name)
         return self._get_checked(target, kind, name)
+
+    def _charge_for(self, target: Any, kind: type, name: str) -> None:
+        """Takes fuel for a method that walks all of a large value in C. Those that look at one element cost what a call costs."""
+        if name not in CONSTANT:
+            self._charge(len(target) >> LINEAR[kind])
 
     def method(self, target: Any, name: str, /) -> Any:
         """`target.name` where it is called at once, so that a list's own `append` need not count by itself."""
@@ -200,7 +218,8 @@ class Attributes:
     def _of_class(self, cls: type, name: str) -> Any:
         """An attribute of a class object."""
         if name in _TYPE_NAMES:
-            return getattr(cls, name)
+            found = getattr(cls, name)
+            return found if type(found) not in _DESCRIPTORS else None
         if name == "__new__":
             return self._maker(cls)
         if self._classes.owns(cls) and name == "__annotations__":
@@ -246,12 +265,22 @@ class Attributes:
             return self._accessor(name)
         if name in OWN_SPECIALS and self._defined_by_orchestration(cls, name):
             return getattr(cls, name)
+        replaced = self._replaced_special(cls, name)
+        if replaced is not None:
+            return replaced
         known = self._classes.owns(cls) or cls in ATTRIBUTES or cls is object or issubclass(cls, BaseException)
         if known and (name in CALLABLE_SPECIALS or name in ("__str__", "__repr__")):
             return getattr(cls, name)
         if name == "__mro__" and self._classes.owns(cls):
             return cls.__mro__
         raise self._refusal(cls, name)
+
+    def _replaced_special(self, cls: type, name: str) -> Any:
+        """What stands for a special method of a builtin type, where that is the one which the class has."""
+        for base in cls.__mro__:
+            if name in base.__dict__:
+                return self.methods.get((base, name))
+        return None
 
     def _defined_by_orchestration(self, cls: type, name: str) -> bool:
         for base in cls.__mro__:

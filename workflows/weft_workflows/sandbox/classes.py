@@ -30,6 +30,10 @@ _ALIASES = (types.GenericAlias, type(typing.List[int]), type(_GENERIC[typing.Typ
 _FINAL = (bool, range, slice, type(None))
 
 
+#: What a class costs, in rounds of a loop; one whose methods are made from text (data classes, named tuples, enums) ten times that.
+_CLASS_FUEL = 300
+
+
 def special_method(value: Any, name: str) -> Callable[..., Any] | None:
     """A special method as Python looks it up: in the class, never in the instance. Takes the instance first."""
     for base in type(value).__mro__:
@@ -42,7 +46,8 @@ def special_method(value: Any, name: str) -> Callable[..., Any] | None:
 class Classes:
     """The registry of one run's classes."""
 
-    def __init__(self, trusted_bases: frozenset[type]) -> None:
+    def __init__(self, trusted_bases: frozenset[type], charge: Callable[[int], None]) -> None:
+        self._charge = charge
         self._own: set[type] = set()
         #: Classes of the library that an orchestration may derive from.
         self.trusted = set(trusted_bases)
@@ -120,8 +125,10 @@ class Classes:
 
     def trust(self, cls: Any) -> Any:
         """Takes in a class that the standard library made on the orchestration's behalf: a named tuple, a dataclass with slots."""
+        self._charge(_CLASS_FUEL)
         self._own.add(cls)
         if isinstance(cls, enum.EnumMeta):
+            self._charge(_CLASS_FUEL * 10)
             check_functional_form(cls, self)
         if all(base in self._own or base in _MARKERS for base in cls.__mro__):
             self.open.add(cls)

@@ -6,12 +6,15 @@ One `Environment` per run, made by `new_globals` and held by the run's meter. No
 from __future__ import annotations
 
 import random
+import typing
+import weakref
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 from weft_workflows.sandbox.allowed import ALLOWED_MODULES
 from weft_workflows.sandbox.arithmetic import Arithmetic
+from weft_workflows.sandbox.attribute_table import LARGE, LINEAR
 from weft_workflows.sandbox.attributes import Attributes
 from weft_workflows.sandbox.classes import BASES, Classes
 from weft_workflows.sandbox.facades import Module, StandIns
@@ -21,7 +24,7 @@ from weft_workflows.sandbox.meter import Meter
 from weft_workflows.sandbox.methods import install_methods
 from weft_workflows.sandbox.safe_builtins import Builtins, make_type
 from weft_workflows.sandbox.sets import OrderedSet, is_view, view_operator
-from weft_workflows.sandbox.text import Formatting
+from weft_workflows.sandbox.text import PLAIN_TYPES, Formatting
 from weft_workflows.sandbox.tracing import Origin
 from weft_workflows.sandbox.walking import Walking
 
@@ -54,11 +57,11 @@ class Environment:
         self.origin = Origin()
         self.namespace: dict[str, Any] = {"__name__": "__main__", "__doc__": None}
         self.modules: dict[str, Any] = {}
-        self.classes = Classes(BASES | CONTEXT_BASES)
+        self.classes = Classes(BASES | CONTEXT_BASES, self.meter.charge)
         self.classes.open.add(Module)
         self.stand_ins = StandIns()
         self.type = make_type(self.stand_ins)
-        self.attributes = Attributes(self.namespace, self.classes, self.type)
+        self.attributes = Attributes(self.namespace, self.classes, self.type, self.meter.charge)
         self.formatting = Formatting(self.meter, self.attributes.get)
         self.arithmetic = Arithmetic(self.meter, self.formatting)
         self.walking = Walking(self.meter)
@@ -102,6 +105,7 @@ class Environment:
             "each": walking.each,
             "each_calling": walking.each_calling,
             "star": walking.star,
+            "shifts": walking.shifts,
             "bulk": walking.bulk,
             "addend": walking.addend,
             "plain": self.formatting.plain,
@@ -110,15 +114,26 @@ class Environment:
             "tick": self.meter.charge,
             "check": self.meter.check,
             "out": self.meter.out_of_fuel,
-            "set_operation": _set_operation,
+            "set_operation": self._set_operation,
             "set": OrderedSet,
             "open": self.classes.open,
             "type": type,
             "slice": slice,
+            "len": len,
+            "plain_types": PLAIN_TYPES,
+            "measure": self.formatting.measure,
+            "measured": self.formatting.measured,
+            "divide": arithmetic.divide,
             **{kind.__name__: kind for kind in (int, list, dict, str)},
             **self._in_place(),
         }
         return {f"__weft_{name}__": value for name, value in guards.items()}
+
+    def _set_operation(self, symbol: str, left: Any, right: Any) -> Any:
+        for operand in (left, right):
+            if type(operand) in LINEAR and len(operand) > LARGE:
+                self.meter.charge(len(operand) >> LINEAR[type(operand)])
+        return _set_operation(symbol, left, right)
 
     def _in_place(self) -> dict[str, Callable[..., Any]]:
         """`x *= y` and its like, on a name, an element and an attribute."""
@@ -126,6 +141,7 @@ class Environment:
             symbol: self.arithmetic.in_place(symbol) for symbol in ("*", "**", "<<")
         }
         operators["%"] = self.arithmetic.in_place_modulo
+        operators["//"] = self.arithmetic.in_place_divide
         attributes = self.attributes
 
         def in_place(symbol: str, left: Any, right: Any) -> Any:
@@ -227,6 +243,22 @@ def environment_of(services: Services) -> Environment:
 
 #: The environment of the run that is being executed, where code serves several runs and is not told which one asks.
 _CURRENT: ContextVar[Environment] = ContextVar("weft_environment")
+
+
+_latest: weakref.ref[Environment] | None = None
+
+
+def take_over(services: Services) -> None:
+    """Called before the run of these services goes on: forgets what `typing` kept of the run that was executed before.
+
+    It keeps subscripts by their arguments for the whole process, and looking one up compares it with those of other runs.
+    """
+    global _latest
+    environment = environment_of(services)
+    if _latest is None or _latest() is not environment:
+        for clear in getattr(typing, "_cleanups", ()):
+            clear()
+        _latest = weakref.ref(environment)
 
 
 def make_current(services: Services) -> None:

@@ -155,10 +155,16 @@ class BigRange:
         return self._range.step
 
     def index(self, value: Any) -> int:
-        return self._range.index(value)
+        return self._searched(value).index(value)
 
     def count(self, value: Any) -> int:
-        return self._range.count(value)
+        return self._searched(value).count(value)
+
+    def _searched(self, value: Any) -> range:
+        """The range, after a charge for looking at each number, which it does where it is asked for anything but an int."""
+        if type(value) is not int:
+            self._meter.charge(len(self._range) >> 2)
+        return self._range
 
     def __len__(self) -> int:
         size = len(self._range)
@@ -170,7 +176,7 @@ class BigRange:
         return wrapped_range(self._meter, found) if isinstance(found, range) else found
 
     def __contains__(self, value: object) -> bool:
-        return value in self._range
+        return value in self._searched(value)
 
     def __iter__(self) -> Iterator[int]:
         return charged_range(self._meter, self._range)

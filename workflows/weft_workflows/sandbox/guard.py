@@ -16,8 +16,9 @@ The names of guards end in two underscores as well, since a class body mangles n
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import Any, TypeGuard
 
+from weft_workflows.sandbox.attribute_table import LARGE
 from weft_workflows.sandbox.guard_nodes import (
     ALLOWED_NODES,
     Refused,
@@ -27,6 +28,7 @@ from weft_workflows.sandbox.guard_nodes import (
     is_simple,
     load,
     mangled,
+    own,
     tick,
 )
 from weft_workflows.sandbox.guard_operators import OperatorGuard
@@ -49,6 +51,8 @@ _LIKELY = {
     "endswith": "str",
     "add": "set",
 }
+#: Those of them that walk all of a text, and stay native for short ones.
+_LINEAR = frozenset(("strip", "lower", "upper"))
 #: Builtin types whose constructor walks its argument in C.
 _WALKING = frozenset(("list", "tuple", "dict", "set", "frozenset", "bytes", "bytearray"))
 
@@ -327,7 +331,15 @@ class _Guard(OperatorGuard):
             func=ast.Attribute(value=load(receiver.id), attr=name, ctx=ast.Load()), args=list(node.args), keywords=[]
         )
         node.func = self._attribute("method", function, special)
-        return ast.copy_location(ast.IfExp(test=self.type_is(receiver.id, likely), body=native, orelse=node), node)
+        test = self.type_is(receiver.id, likely)
+        if name in _LINEAR:
+            short = ast.Compare(
+                left=ast.Call(func=own("len"), args=[load(receiver.id)], keywords=[]),
+                ops=[ast.Lt()],
+                comparators=[ast.Constant(value=LARGE)],
+            )
+            test = ast.BoolOp(op=ast.And(), values=[test, short])
+        return ast.copy_location(ast.IfExp(test=test, body=native, orelse=node), node)
 
     def visit_Starred(self, node: ast.Starred) -> Any:
         node.value = self.visit(node.value)
@@ -344,8 +356,18 @@ class _Guard(OperatorGuard):
         node.value = self.visit(node.value)
         if sliced and not is_short(node.value):
             node.value = self.call("addend", node.value, at=node)
+        moved = [each.value.id for each in node.targets if sliced and _is_element_of_name(each)]
         node.targets = [self.visit(each) for each in node.targets]
-        return node
+        return [*(self._shifts(name, node) for name in moved), node] if moved else node
+
+    def visit_Delete(self, node: ast.Delete) -> Any:
+        moved = [target.value.id for target in node.targets if _is_element_of_name(target)]
+        node.targets = [self.visit(target) for target in node.targets]
+        return [*(self._shifts(name, node) for name in moved), node]
+
+    def _shifts(self, name: str, node: ast.stmt) -> ast.stmt:
+        """Charges for what moves up when an element is taken out of a list, or put in."""
+        return ast.copy_location(ast.Expr(value=self.call("shifts", load(name), at=node)), node)
 
     def visit_Subscript(self, node: ast.Subscript) -> Any:
         is_slice = isinstance(node.slice, ast.Slice)
@@ -381,6 +403,10 @@ def _stores_slice(target: ast.expr) -> bool:
         isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Slice) and isinstance(each.ctx, ast.Store)
         for each in ast.walk(target)
     )
+
+
+def _is_element_of_name(target: ast.expr) -> TypeGuard[Any]:
+    return isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)
 
 
 def _has_loop(node: ast.ClassDef) -> bool:

@@ -18,9 +18,16 @@ _BEFORE: dict[type[ast.operator], str] = {
     ast.Pow: "power",
     ast.LShift: "shift",
     ast.Mod: "modulo",
+    ast.FloorDiv: "divide",
 }
 _SET_OPERATORS: dict[type[ast.operator], str] = {ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.Sub: "-"}
-_SYMBOLS: dict[type[ast.operator], str] = {ast.Mult: "*", ast.Pow: "**", ast.LShift: "<<", ast.Mod: "%"}
+_SYMBOLS: dict[type[ast.operator], str] = {
+    ast.Mult: "*",
+    ast.Pow: "**",
+    ast.LShift: "<<",
+    ast.Mod: "%",
+    ast.FloorDiv: "//",
+}
 
 
 class OperatorGuard(ast.NodeTransformer):
@@ -72,8 +79,10 @@ class OperatorGuard(ast.NodeTransformer):
             return self._set_operation(node, left, right)
         if type(node.op) not in _BEFORE or (result is not None and result <= BOUNDED) or _is_real(node, left):
             return node
+        if isinstance(node.op, ast.FloorDiv) and _is_small_number(node.right):
+            return node
         guarded = self.call(_BEFORE[type(node.op)], node.left, node.right, at=node)
-        if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Name) and is_simple(node.right):
+        if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Name) and _is_small_number(node.right):
             return ast.copy_location(ast.IfExp(test=self.type_is(node.left.id, "int"), body=node, orelse=guarded), node)
         return guarded
 
@@ -103,7 +112,8 @@ class OperatorGuard(ast.NodeTransformer):
                 node.value = self.call("addend", node.value, at=node)
             return self._target_visited(node)
         bounded = result is not None and result <= BOUNDED
-        if type(node.op) not in _SYMBOLS or bounded or _is_float(node.value):
+        harmless = _is_float(node.value) or (isinstance(node.op, ast.FloorDiv) and _is_small_number(node.value))
+        if type(node.op) not in _SYMBOLS or bounded or harmless:
             return self._target_visited(node)
         return self._checked_in_place(node)
 
@@ -138,7 +148,10 @@ class OperatorGuard(ast.NodeTransformer):
         ):
             node.left = self.visit(node.left)
             return node
+        plain = membership or self._compares_plainly(node)
         self.generic_visit(node)
+        if not plain:
+            return self._measured(node)
         if not membership or is_short(container):
             return node
         container = node.comparators[0]
@@ -150,6 +163,27 @@ class OperatorGuard(ast.NodeTransformer):
                 ast.IfExp(test=self.type_is(container.id, "dict"), body=node, orelse=guarded), node
             )
         return guarded
+
+    def _compares_plainly(self, node: ast.Compare) -> bool:
+        """Whether one side says that the comparison looks at no more than a number or a short text."""
+        if len(node.ops) != 1 or isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+            return len(node.ops) != 1
+        sides = (node.left, node.comparators[0])
+        return any(self.types.bits(side) is not None or is_short(side) or _is_length(side) for side in sides)
+
+    def _measured(self, node: ast.Compare) -> Any:
+        """A comparison of unknown values: containers are measured before."""
+        if isinstance(node.ops[0], (ast.Is, ast.IsNot)):
+            return node
+        if isinstance(node.left, ast.Name):
+            left: ast.expr = load(node.left.id)
+            measured = ast.BoolOp(
+                op=ast.Or(),
+                values=[self.type_in(left.id, "plain_types"), self.call("measure", left, at=node)],  # type: ignore[attr-defined]
+            )
+            return ast.copy_location(ast.BoolOp(op=ast.And(), values=[measured, node]), node)
+        node.left = self.call("measured", node.left, at=node.left)
+        return node
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> Any:
         harmless = self.types.bits(node.value) is not None or isinstance(node.value, ast.Constant)
@@ -175,8 +209,16 @@ def _is_real(node: ast.BinOp, left: int | None) -> bool:
     return isinstance(node.op, ast.Mod) and left is not None
 
 
+def _is_small_number(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, int) and node.value.bit_length() <= BOUNDED
+
+
 def _is_float(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) is float
+
+
+def _is_length(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
 
 
 def _is_view(node: ast.expr) -> bool:

@@ -17,7 +17,7 @@ from weft_compiler.plan import Limits
 #: The global variable of guarded code that holds the fuel left.
 FUEL = "__weft_fuel__"
 #: Bits that an integer may have: multiplying two such takes about a tenth of a second.
-INTEGER_BITS = 4_000_000
+INTEGER_BITS = 1_000_000
 #: Levels that nested data may have where C code would recurse through it.
 NESTING = 2_000
 
@@ -112,7 +112,12 @@ class Meter:
         if bits > INTEGER_BITS:
             self.trip(f"an integer of {bits:,} bits is larger than {INTEGER_BITS:,} bits")
         if bits > 4096:
-            self.charge((bits >> 10) ** 2 >> 6)
+            self.charge((bits >> 10) ** 2 >> 3)
+
+    def charge_division(self, left: int, right: int) -> None:
+        """Charges for dividing integers of so many bits, which takes a time that grows with the product of divisor and quotient."""
+        if right > 4096 and left > right:
+            self.charge((left - right >> 10) * (right >> 10) << 4)
 
     def printed(self, characters: int) -> None:
         """Counts what the run prints."""

@@ -89,7 +89,7 @@ class Builtins:
         range_facade = facade(range, self.range, (range, BigRange))
         stand_ins.stand_for(range, range_facade)
         stand_ins.stand_for(BigRange, range_facade)
-        for name in ("sum", "min", "max", "sorted", "any", "all"):
+        for name in ("min", "max", "sorted", "any", "all"):
             real[name] = self._consumer(real[name])
         real |= {
             "set": OrderedSet,
@@ -113,6 +113,7 @@ class Builtins:
             "print",
             "repr",
             "reversed",
+            "sum",
             "setattr",
             "vars",
             "round",
@@ -129,6 +130,17 @@ class Builtins:
             return function(*args, **kwargs)
 
         return _named(consume, function.__name__)
+
+    def sum(self, iterable: Any, /, start: Any = 0) -> Any:
+        if type(start) in (int, float):
+            return sum(self._walking.bulk(iterable), start)
+        if isinstance(start, (str, bytes, bytearray)):
+            return sum((), start)
+        total = start
+        for each in iterable:
+            self._meter.charge()
+            total = self._arithmetic.sized(total + each)
+        return total
 
     def range(self, *args: Any) -> Any:
         return wrapped_range(self._meter, range(*args))
@@ -178,7 +190,7 @@ class Builtins:
             return 0xFCA86420
         if getattr(type(value), "__hash__", None) is object.__hash__:
             return self.id(value) >> 4
-        return hash(value)
+        return hash(self._formatting.measured(value))
 
     def id(self, value: Any, /) -> int:
         """A number in the order in which objects were asked for; each asked-for object is kept, so that no number returns."""
@@ -218,6 +230,7 @@ class Builtins:
 
     def divmod(self, left: Any, right: Any, /) -> Any:
         self._check_decimal(left)
+        self._arithmetic.before_divide(left, right)
         return divmod(left, right)
 
     def round(self, number: Any, ndigits: Any = None) -> Any:
@@ -235,6 +248,7 @@ class Builtins:
     def _check_decimal(self, value: Any) -> None:
         if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > 1000:
             self._meter.check_bits(value.adjusted() * 4)
+            self._meter.charge(value.adjusted() ** 2 >> 11)
 
 
 _NONE_FOUND = object()

@@ -24,6 +24,8 @@ _PERCENT = re.compile(
     r"%(?:\((?P<key>[^()]*)\))?[#0\- +]*(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d+)?)?[hlL]?(?P<type>.)?", re.DOTALL
 )
 _PLAIN = frozenset((str, int, float, bool, type(None)))
+#: Types whose values compare in no time.
+PLAIN_TYPES = frozenset((int, float, bool, type(None)))
 _LONG = (str, bytes, bytearray)
 _WALKED = (list, tuple, dict, set, frozenset)
 
@@ -86,6 +88,29 @@ class Formatting:
             else:
                 stack.pop()
                 within.discard(path.pop())
+
+    def measure(self, value: Any, /) -> bool:
+        """Charges for comparing or hashing a value in C: for all that containers share, as often as it is met. Always True."""
+        kind = type(value)
+        if kind in _PLAIN:
+            if kind is str and len(value) > 4096:
+                self._meter.charge(len(value) >> 8)
+            return True
+        stack = [value]
+        while stack:
+            parts_of = self._parts_of(type(stack[-1]))
+            whole = stack.pop()
+            if parts_of is None:
+                continue
+            parts = list(parts_of(whole))
+            self._meter.charge((len(parts) >> 3) + 8)
+            if not set(map(type, parts)) <= _PLAIN:
+                stack += parts
+        return True
+
+    def measured(self, value: Any, /) -> Any:
+        self.measure(value)
+        return value
 
     def weigh_all(self, values: Any) -> Any:
         """Weighs the elements of a container that is about to be made into text in C; nothing where all are plain."""

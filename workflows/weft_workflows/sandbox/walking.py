@@ -37,6 +37,7 @@ _FIXED = frozenset(
     )
 )
 _SIZED = _FIXED | {list, bytearray, range}
+_SHIFTING = frozenset((list, bytearray, deque))
 _FREE = frozenset((types.GeneratorType, BigRange))
 
 
@@ -137,6 +138,11 @@ class Walking:
         if hasattr(kind, "keys"):
             return source
         return self._counted(source)
+
+    def shifts(self, container: Any, /) -> None:
+        """What stands before an element that goes or comes may have to move."""
+        if type(container) in _SHIFTING and len(container) > _STRETCH:
+            self._meter.charge(len(container) >> 10)
 
     def addend(self, value: Any, /) -> Any:
         """The right side of `+=` and of an assignment to a slice: at most doubles what is there."""

@@ -41,7 +41,10 @@ class Product(Odometer):
     def __init__(self, *iterables: Iterable[Any], repeat: int = 1) -> None:
         if repeat < 0:
             raise ValueError("repeat argument cannot be negative")
-        pools = [tuple(each) for each in iterables]
+        pools: list[tuple[Any, ...]] = []
+        for each in iterables:
+            pools.append(tuple(each))
+            self.meter.check_size(sum(map(len, pools)) * 8, "what a product chooses from")
         self.meter.check_size(len(pools) * repeat * 8, "a product's row")
         pools = pools * repeat
         super().__init__(pools, [0] * len(pools) if all(pools) else None)

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 #: logarithm of how many elements cost one unit of fuel, or a negative one for units per element; None leaves the functions as they are.
 _TAKEN: dict[str, int | None] = {
     "abc": None,
-    "base64": 6,
+    "base64": 2,
     "bisect": 12,
-    "calendar": None,
+    "calendar": 6,
     "cmath": None,
     "collections.abc": None,
     "csv": None,
-    "heapq": 3,
-    "html": 6,
+    "heapq": 0,
+    "html": 0,
     "numbers": None,
     "string": None,
     "types": None,
@@ -76,6 +76,13 @@ _MAKERS: dict[str, Callable[[Environment], dict[str, Any]]] = {
 }
 
 
+#: Functions that cost so much whatever they are given, in rounds of a loop: those of `heapq` look at a few elements of a long list.
+_FIXED: dict[str, dict[str, int]] = {
+    "heapq": dict.fromkeys(("heappush", "heappop", "heappushpop", "heapreplace"), 3),
+    "calendar": {"monthcalendar": 150, "monthrange": 10},
+}
+
+
 #: Modules that keep what they worked out, by their arguments, for the whole process.
 _SHARING = frozenset(("urllib.parse",))
 
@@ -103,7 +110,10 @@ def _taken(environment: Environment, name: str) -> dict[str, Any]:
             continue
         value = getattr(real, key)
         is_function = callable(value) and not isinstance(value, type)
-        if weight is not None and is_function:
+        fixed = _FIXED.get(name, {}).get(key)
+        if fixed is not None:
+            value = _at_a_price(environment, value, fixed)
+        elif weight is not None and is_function:
             value = environment.walking.metered(_of_exact_text(value) if name in _SHARING else value, weight)
         found[key] = value
     return found | _KEPT_NAMES.get(name, _no_names)(environment)
@@ -118,6 +128,18 @@ _KEPT_NAMES: dict[str, Callable[[Environment], dict[str, Any]]] = {
     "csv": tables.csv_names,
     "heapq": tables.heapq_names,
 }
+
+
+def _at_a_price(environment: Environment, function: Callable[..., Any], price: int) -> Callable[..., Any]:
+    charge = environment.meter.charge
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        charge(price)
+        return function(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__module__ = function.__module__
+    return call
 
 
 def _of_exact_text(function: Callable[..., Any]) -> Callable[..., Any]:

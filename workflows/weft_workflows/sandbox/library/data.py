@@ -77,6 +77,9 @@ class Copying:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
+    def charge(self, amount: int) -> None:
+        self._environment.meter.charge(amount)
+
     def copy(self, x: Any) -> Any:
         kind = type(x)
         self._environment.meter.charge()
@@ -121,6 +124,8 @@ class Copying:
             if isinstance(x, BaseException):
                 return self._exception(x, deep)
             return x if isinstance(x, enum.Enum) else self._instance(x, kind, deep, memo)
+        if kind in (tuple, list, FrozenOrderedSet):
+            self.charge(len(x))
         if kind in (tuple, FrozenOrderedSet):
             return kind([deep(value) for value in x])
         if kind in (list, collections.deque, OrderedSet):
@@ -223,6 +228,7 @@ def dataclasses_module(environment: Environment) -> dict[str, Any]:
         if not environment.classes.owns(cls):
             raise TypeError("dataclass() works on the orchestration's own classes")
         _fix_annotations(cls)
+        environment.meter.charge(3_000)
         made = environment.classes.construct(lambda: dataclasses.dataclass(cls, **options))
         if made is not cls:
             environment.classes.trust(made)
@@ -263,6 +269,7 @@ def _fix_annotations(cls: Any) -> None:
 
 def _plain(value: Any, make: Callable[[Any], Any], copying: Copying) -> Any:
     """A dataclass instance and what it holds, as plain containers."""
+    copying.charge(3)
     kind = type(value)
     if dataclasses.is_dataclass(kind):
         return make(
@@ -287,6 +294,7 @@ def enum_module(environment: Environment) -> dict[str, Any]:
 
 def collections_module(environment: Environment) -> dict[str, Any]:
     def namedtuple(typename: Any, field_names: Any, *, rename: bool = False, defaults: Any = None, **_: Any) -> Any:
+        environment.meter.charge(1_500)
         names = field_names if isinstance(field_names, str) else [str(name) for name in field_names]
         made = collections.namedtuple(str(typename), names, rename=rename, defaults=defaults, module=None)  # type: ignore[misc, arg-type]
         made.__module__ = "__main__"
@@ -338,6 +346,7 @@ def hashlib_module(environment: Environment) -> dict[str, Any]:
 
     def maker(name: str) -> Callable[..., Hash]:
         def make(string: Any = b"", /, *, usedforsecurity: bool = True, **options: Any) -> Hash:
+            environment.meter.charge(10)
             made = Hash(getattr(hashlib, name)(usedforsecurity=usedforsecurity, **options), environment.meter.charge)
             made.update(string)
             return made
@@ -377,12 +386,15 @@ def textwrap_module(environment: Environment) -> dict[str, Any]:
     metered, meter = environment.walking.metered, environment.meter
 
     def limited(name: str) -> Callable[..., Any]:
-        native = metered(getattr(textwrap, name))
+        native = metered(getattr(textwrap, name), -2)
 
         def call(text: Any, *args: Any, **kwargs: Any) -> Any:
             longest = max((len(each) for each in (*args, *kwargs.values()) if isinstance(each, str)), default=0)
             if isinstance(text, str):
                 meter.check_size(len(text) * max(1, longest), "a wrapped text")
+                if len(text) > 1_000:
+                    # A word longer than a line is cut off piece by piece, and what is left is copied each time.
+                    meter.charge(max(map(len, text.split()), default=0) ** 2 >> 8)
             return native(text, *args, **kwargs)
 
         return call
@@ -404,6 +416,19 @@ def difflib_module(environment: Environment) -> dict[str, Any]:
         def __init__(self, isjunk: Any = None, a: Any = "", b: Any = "", autojunk: bool = True) -> None:
             charge(a, b)
             super().__init__(isjunk, a, b, autojunk)
+
+        a: Any
+        b: Any
+
+        def find_longest_match(self, alo: int = 0, ahi: int | None = None, blo: int = 0, bhi: int | None = None) -> Any:
+            first = len(self.a) if ahi is None else ahi
+            second = len(self.b) if bhi is None else bhi
+            meter.charge((max(0, first - alo) * max(0, second - blo) >> 4) + 1)
+            return super().find_longest_match(alo, ahi, blo, bhi)
+
+        def quick_ratio(self) -> float:
+            meter.charge(len(self.a) + len(self.b))
+            return super().quick_ratio()
 
         def set_seq1(self, a: Any) -> None:
             charge(a, getattr(self, "b", ""))

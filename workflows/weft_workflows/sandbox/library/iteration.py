@@ -396,6 +396,7 @@ def itertools_module(environment: Environment) -> dict[str, Any]:
         made[name] = type(name, (kind,), body)
 
     def tee(iterable: Iterable[Any], n: int = 2, /) -> tuple[Any, ...]:
+        meter.check_size(max(0, n) * 1000, "so many iterators")
         queues: list[deque[Any]] = [deque() for _ in range(n)]
         source = iterate(iterable)
         return tuple(made["_tee"](source, queues, queue) for queue in queues)

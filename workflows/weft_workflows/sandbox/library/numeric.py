@@ -30,10 +30,13 @@ def math_module(environment: Environment) -> dict[str, Any]:
     for name in ("floor", "ceil", "trunc"):
         found[name] = _whole(found[name], meter)
 
+    for name in ("isqrt", "gcd", "lcm"):
+        found[name] = _of_integers(found[name], meter)
+
     def factorial(n: Any, /) -> int:
         if isinstance(n, int) and n > 1:
             meter.check_bits(int(n) * int(n).bit_length())
-            meter.charge(int(n) >> 3)
+            meter.charge(int(n) << 3)
         return math.factorial(n)
 
     def comb(n: Any, k: Any, /) -> int:
@@ -74,19 +77,35 @@ def _check_choice(meter: Meter, n: Any, k: Any, *, halves: bool = True) -> None:
     if isinstance(n, int) and isinstance(k, int) and 0 < k <= n:
         steps = min(int(k), int(n) - int(k)) if halves else int(k)
         meter.check_bits(steps * int(n).bit_length())
-        meter.charge(steps >> 3)
+        meter.charge(steps << 4)
+
+
+def _of_integers(native: Callable[..., int], meter: Meter) -> Callable[..., int]:
+    """Functions whose time grows with the square of the length of their arguments."""
+
+    def of_integers(*numbers: Any) -> int:
+        for number in numbers:
+            if isinstance(number, int) and int.bit_length(number) > 4096:
+                meter.charge((int.bit_length(number) >> 10) ** 2 << 3)
+        return native(*numbers)
+
+    return of_integers
 
 
 def _whole(native: Callable[[Any], int], meter: Meter) -> Callable[[Any], int]:
     def whole(x: Any, /) -> int:
         if isinstance(x, decimal.Decimal) and x.is_finite() and x.adjusted() > 1000:
             meter.check_bits(x.adjusted() * 4)
+            meter.charge(x.adjusted() ** 2 >> 11)
         return native(x)
 
     return whole
 
 
 _SETTINGS = frozenset(("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "flags", "traps"))
+#: Digits that a decimal may be made with, and the largest exponent: as an int, such a one takes some hundredths of a second.
+_LONGEST_DECIMAL = 100_000
+_LARGEST_EXPONENT = 20_000
 
 
 class LocalContext:
@@ -107,9 +126,24 @@ class LocalContext:
         decimal.setcontext(self.outer)
 
 
-def decimal_module(_environment: Environment) -> dict[str, Any]:
-    """The contexts are the current ones of the thread's `contextvars`, which the machine keeps apart for each strand."""
+def decimal_module(environment: Environment) -> dict[str, Any]:
+    """The contexts are the current ones of the thread's `contextvars`, which the machine keeps apart for each strand.
+
+    The constructor alone makes numbers that no context bounds, so it is ours.
+    """
+    meter = environment.meter
     found = {name: getattr(decimal, name) for name in ALLOWED_MODULES["decimal"]}
+
+    def number(value: Any = "0", context: Any = None) -> decimal.Decimal:
+        if isinstance(value, (str, tuple, list)) and len(value) > 64:
+            meter.charge(len(value) >> 4)
+        made = decimal.Decimal(value, context)
+        if made.is_finite():
+            if abs(made.adjusted()) > _LARGEST_EXPONENT and abs(int(made.as_tuple().exponent)) > _LARGEST_EXPONENT:
+                meter.trip(f"a decimal with an exponent of {made.adjusted():,} is outside ±{_LARGEST_EXPONENT:,}")
+            if made.__sizeof__() > _LONGEST_DECIMAL >> 1:
+                meter.trip(f"a decimal of {len(made.as_tuple().digits):,} digits is longer than {_LONGEST_DECIMAL:,}")
+        return made
 
     def context(*args: Any, **kwargs: Any) -> decimal.Context:
         made = decimal.Context(*args, **kwargs)
@@ -127,7 +161,14 @@ def decimal_module(_environment: Environment) -> dict[str, Any]:
             setattr(inner, name, value)
         return LocalContext(inner, outer)
 
-    return found | {"Context": facade(decimal.Context, context), "localcontext": localcontext}
+    stand_ins = environment.stand_ins
+    return found | {
+        "Context": stand_ins.stand_for(decimal.Context, facade(decimal.Context, context)),
+        "Decimal": stand_ins.stand_for(
+            decimal.Decimal, facade(decimal.Decimal, number, names=frozenset(("from_float",)))
+        ),
+        "localcontext": localcontext,
+    }
 
 
 def _check_context(context: decimal.Context) -> None:

@@ -302,7 +302,7 @@ class Pattern:
         if isinstance(self.pattern, str) != isinstance(string, str):
             kinds = ("string", "bytes-like object") if isinstance(self.pattern, str) else ("bytes", "string")
             raise TypeError(f"cannot use a {kinds[0]} pattern on a {kinds[1]}")
-        self._meter.charge((len(string) >> 4) + 1)
+        self._meter.charge((len(string) >> 4) * (1 + (len(self.pattern) >> 4)) + 1)
         if isinstance(string, bytearray):
             return bytes(string)
         if isinstance(string, str) and not string.isascii():

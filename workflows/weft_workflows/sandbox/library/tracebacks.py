@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 _COST = 40
 
 
-def formatted(error: BaseException, environment: Environment, limit: Any = None) -> traceback.TracebackException:
-    """The error and all that it is chained to. Everything is charged and measured before anything is rendered."""
+def formatted(
+    error: BaseException, environment: Environment, limit: Any = None, *, charged: bool = True
+) -> traceback.TracebackException:
+    """The error and all that it is chained to. What its texts show is measured before anything is rendered.
+
+    `charged`: the program asked for it, and pays for each place too, not for each error alone.
+    """
     origin = environment.origin
     for each in () if isinstance(error, LimitExceeded) else _chain(error):
-        environment.meter.charge(_COST * (1 + len(points(own_traceback(each)))))
+        places = len(points(own_traceback(each))) if charged else 0
+        environment.meter.charge(_COST * (1 + places))
         environment.formatting.plain(each)
         if isinstance(each, ImportError) and getattr(each, "name_from", None) is not None:
             # CPython (3.12) would import the module that the error names, to propose other spellings.

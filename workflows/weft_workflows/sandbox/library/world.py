@@ -33,9 +33,13 @@ def zoneinfo_module(environment: Environment) -> dict[str, Any]:
     def zone(key: Any) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(plain_text(key))
 
+    def available_timezones() -> set[str]:
+        environment.meter.charge(20_000)
+        return zoneinfo.available_timezones()
+
     found = {name: getattr(zoneinfo, name) for name in ALLOWED_MODULES["zoneinfo"]}
     stand_in = environment.stand_ins.stand_for(zoneinfo.ZoneInfo, facade(zoneinfo.ZoneInfo, zone))
-    return found | {"ZoneInfo": stand_in}
+    return found | {"ZoneInfo": stand_in, "available_timezones": available_timezones}
 
 
 def time_module(environment: Environment) -> dict[str, Any]:
@@ -51,6 +55,7 @@ def time_module(environment: Environment) -> dict[str, Any]:
         return time.strftime(form, moment() if when is None else when)
 
     def strptime(text: str, form: str = "%a %b %d %H:%M:%S %Y", /) -> time.struct_time:
+        environment.meter.charge(20 * len(form) if isinstance(form, str) else 1)
         return time.strptime(text, plain_text(form))
 
     return {
