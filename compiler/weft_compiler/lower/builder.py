@@ -183,8 +183,7 @@ class Builder:
         return f"__weft_{kind}{self._temporaries}__"
 
     def add_variable(self, name: str, captured: bool) -> None:
-        if self.scope.kind != "module":
-            (self.cells if captured else self.locals).add(name)
+        (self.cells if captured else self.locals).add(name)
 
     def reads_and_writes(self, trees: Sequence[ast.AST]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The variables that pure code reads and writes, sorted; builtins and tools are not variables."""

@@ -47,6 +47,8 @@ def _lower_top_level(unit: Unit, tree: ast.Module) -> graph.Function:
         name=MODULE,
         qualname=MODULE,
         is_async=True,
+        locals=tuple(sorted(b.locals)),
+        cells=tuple(sorted(b.cells)),
         span=end,
         doc=ast.get_docstring(tree),
         body=graph.Block(nodes=tuple(nodes)),
