@@ -225,11 +225,13 @@ class Functions(Waiting):
         ]
         first = self.choose(*NUMBERS)
         between = self.simple() if self.chance(70) else self.statement()
+        # The end of an iterator leaves a plain function as it is, but a coroutine function, its explicit form, as another error.
+        default = ", 7" if self.scope.kind == "implicit" else ""
         last = self.choose(
             [f"xs = [*{name}][:4]"],
             [f"b = next({name}, a)"],
             [f"for {v} in {name}:", *self.inner(2, in_loop=True)],
-            [f"c = next({name})"],
+            [f"c = next({name}{default})"],
         )
         return [f"{name} = {self.choose(*made)}", f"{first} = next({name}, {self.atom()})", *between, *last]
 
