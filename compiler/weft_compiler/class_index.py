@@ -82,6 +82,16 @@ class ClassIndex:
         """The functions of the orchestration that a call of the class runs."""
         return [m for name in CONSTRUCTORS for m in self.inherited(node, name)]
 
+    def bound_methods(self, node: ast.ClassDef) -> list[FunctionNode]:
+        """The methods of the class and its bases whose first parameter is the instance."""
+        found = [method for methods in self.methods.values() for method in methods]
+        return [
+            method
+            for method in found
+            if self._owners[method] in self._orders[node]
+            and not {decorator_name(d) for d in method.decorator_list} & {"staticmethod", "classmethod"}
+        ]
+
     def derived(self, node: ast.ClassDef) -> list[ast.ClassDef]:
         """The class and all that derive from it, in the order of the source."""
         return [each for each, order in self._orders.items() if node in order]

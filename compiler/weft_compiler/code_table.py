@@ -220,6 +220,11 @@ _CALLS: dict[str, Entry] = {
         "notes": (_DURABLE,),
         "help": "give the class an ordinary method that does this, `async def` with its steps awaited, and call that",
     },
+    "effectful-manager": {
+        "message": "the manager `{name}` holds a step and cannot decorate a function",
+        "notes": ("Python would enter it around each call of the function, where a run cannot stop",),
+        "help": "write `with {name}:` inside the function",
+    },
     "effectful-decorator": {
         "message": "`{name}` cannot decorate a function that holds steps",
         "notes": ("the decorator would call the function from inside Python, where a run cannot stop",),

@@ -10,12 +10,13 @@ import ast
 from dataclasses import dataclass, field
 
 from weft_compiler.class_index import decorator_name
-from weft_compiler.consumers import LAZY, can_wait, is_library
+from weft_compiler.consumers import LAZY, can_wait, consumer_name, is_library
 from weft_compiler.diagnostics import Reporter
 from weft_compiler.flow import analyse
-from weft_compiler.flow_classes import Facts
+from weft_compiler.flow_classes import Facts, is_iteration
 from weft_compiler.flow_paths import FunctionValue, Site, ToolValue, Use
 from weft_compiler.lasting import find_lasting
+from weft_compiler.losing import catching_lost_variables
 from weft_compiler.module_members import asyncio_name
 from weft_compiler.ownership import Owners
 from weft_compiler.resolve import Names, RunnableNode, is_generator
@@ -28,6 +29,8 @@ DURABLE_METHODS = frozenset(
         "__repr__", "__format__", "__next__", "__enter__", "__exit__",
     }
 )  # fmt: skip
+#: Methods of `ExitStack` that keep a function to call it, and those of `AsyncExitStack` that await it.
+_ON_STACKS = {"callback": "push_async_callback", "push": "push_async_exit"}
 #: Methods that a `with` calls.
 _MANAGING = frozenset({"__enter__", "__exit__", "close"})
 
@@ -107,6 +110,8 @@ def infer_effects(tree: ast.Module, names: Names, owners: Owners, tools: set[str
     _spread(facts, effects, owners)
     for call in [*effects.implicit, *effects.inline, *effects.runs, *owners.awaits]:
         effects.suspending |= owners.chain(call)
+    for attempt in catching_lost_variables(tree, names, owners, effects.graph_functions):
+        effects.suspending |= owners.chain(attempt)
     effects.generators = find_lasting(tree, names, effects.suspending, owners, effects.stepped)
     effects.graph_functions |= effects.generators
     for spot in owners.yields:
@@ -121,8 +126,10 @@ def infer_effects(tree: ast.Module, names: Names, owners: Owners, tools: set[str
 def _decide_sites(facts: Facts, effects: Effects, reporter: Reporter) -> None:
     for call, sites in facts.sites.items():
         uses = set().union(*(facts.uses[s] for s in sites))
+        # Where the callee may be a plain function as well, nobody can say that a coroutine is forgotten.
+        is_sure = call not in facts.guessed and facts.callees.get(call, set()) <= {site.callee for site in sites}
         for site in sites:
-            if isinstance(site.callee, FunctionValue) and call not in facts.guessed:
+            if isinstance(site.callee, FunctionValue) and is_sure:
                 _check_awaited(site, uses, reporter)
         if not any(isinstance(s.callee, ToolValue) for s in sites):
             continue
@@ -161,14 +168,15 @@ def _spread(facts: Facts, effects: Effects, owners: Owners) -> None:
         functions = added - generators
         found = [spot for spot, callees in facts.callees.items() if any(_is_in(c, functions) for c in callees)]
         effects.inline |= set(found)
-        walks = [node for node, asked in facts.walks.items() if any(g.node in generators for g in asked)]
-        if any(isinstance(g, ast.FunctionDef) and g.name == "__iter__" for g in generators):
+        asking = generators | added
+        walks = [node for node, asked in facts.walks.items() if any(g.node in asking for g in asked)]
+        if any(map(is_iteration, asking)):
             # Nobody names the `__iter__` that a loop calls.
             walks += owners.loops
         if any(isinstance(f, ast.FunctionDef) and f.name in _MANAGING for f in functions):
             # Nor the methods of a manager, nor the one that `closing` calls.
             walks += owners.managed
-        spread = [node for node, asked in facts.spread.items() if any(g.node in generators for g in asked)]
+        spread = [node for node, asked in facts.spread.items() if any(g.node in asking for g in asked)]
         effects.spread |= set(spread)
         effects.inline |= {node for node in walks if isinstance(node, ast.Call) and can_wait(node)}
         for node in [*walks, *spread]:
@@ -196,10 +204,17 @@ def _report_callbacks(facts: Facts, effects: Effects, reporter: Reporter) -> Non
             continue
         name = handed.name if isinstance(handed, ToolValue) else _effectful_name(handed, effects)
         if name is not None:
-            reporter.report("effectful-callback", call, name=name, caller=ast.unparse(call.func))
+            asynchronous = _ON_STACKS.get(consumer_name(call.func))
+            remedy = asynchronous and f"make `{name}` asynchronous, and use `{asynchronous}` of an `AsyncExitStack`"
+            caller = ast.unparse(call.func)
+            reporter.report("effectful-callback", call, help_text=remedy, name=name, caller=caller)
     for function, decorator in facts.decorated:
         if _effectful_name(function, effects) is not None:
             reporter.report("effectful-decorator", function.node, name=ast.unparse(decorator))
+    waiting = effects.stepped | (effects.graph_functions - effects.generators)
+    for manager, entered in facts.managers:
+        if any(isinstance(each, ast.FunctionDef) and each in waiting for each in entered):
+            reporter.report("effectful-manager", manager, name=ast.unparse(manager))
 
 
 def _effectful_name(function: FunctionValue, effects: Effects) -> str | None:
@@ -212,7 +227,7 @@ def _effectful_name(function: FunctionValue, effects: Effects) -> str | None:
 def _report_consumers(facts: Facts, effects: Effects, owners: Owners, names: Names, reporter: Reporter) -> None:
     """Reports what would run a generator that holds steps inside Python."""
     for node, asked in facts.walks.items():
-        if not any(g.node in effects.stepped for g in asked):
+        if not any(g.node in effects.stepped or g.node in effects.graph_functions - effects.generators for g in asked):
             continue
         if isinstance(node, ast.Compare):
             reporter.report("effectful-generator", node, consumer="in")

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from weft_compiler.class_index import ClassIndex
 from weft_compiler.flow_calls import CallFlows
-from weft_compiler.flow_classes import AWAITED_METHODS, Facts, formatting_methods
+from weft_compiler.flow_classes import AWAITED_METHODS, Facts, formatting_methods, is_iteration
 from weft_compiler.flow_paths import (
     NOTHING,
     Flow,
@@ -58,6 +58,7 @@ class _Analysis(CallFlows):
     def _pass(self, tree: ast.Module) -> None:
         self.facts.handed_out.clear()
         self.facts.decorated.clear()
+        self.facts.managers.clear()
         self._body(tree.body)
 
     def _size(self) -> int:
@@ -112,7 +113,7 @@ class _Analysis(CallFlows):
             case ast.With() | ast.AsyncWith():
                 for item in node.items:
                     flow = self.value(item.context_expr)
-                    managing = generators_in(flow)
+                    managing = {each for each in generators_in(flow) if not is_iteration(each.node)}
                     self.facts.walks[node] |= managing
                     if item.optional_vars is not None:
                         self._assign(item.optional_vars, iterated(flow) if managing else flow)

@@ -89,7 +89,9 @@ class CallFlows(ClassFlows):
         ):
             return self._builtin_call(node, node.func.id)
         arguments, keywords = self._arguments(node)
-        return self._call_of(node, self.value(node.func), arguments, keywords)
+        callee = self.value(node.func)
+        self._note_manager(node.func, callee)
+        return self._call_of(node, callee, arguments, keywords)
 
     def _arguments(self, node: ast.Call) -> tuple[list[Flow], dict[str | None, Flow]]:
         return [self.value(a) for a in node.args], {k.arg: self.value(k.value) for k in node.keywords}

@@ -84,6 +84,8 @@ class Facts:
     guessed: set[ast.Call] = field(default_factory=set)
     #: Functions under a decorator that calls them from inside Python.
     decorated: list[tuple[FunctionValue, ast.expr]] = field(default_factory=list)
+    #: Managers that are called, as decorators are, with the functions that they run around what they decorate.
+    managers: list[tuple[ast.expr, set[RunnableNode]]] = field(default_factory=list)
     #: Calls of decorators, which stand in no tree, by decorator.
     applications: dict[ast.expr, ast.Call] = field(default_factory=dict)
 
@@ -136,6 +138,7 @@ class ClassFlows(ABC):
                     result |= self._result_of(node, item)
                 case ClassValue():
                     self._construct(item.node, node, arguments, keywords)
+                    result |= self._instance_of(item.node)
         return result if found else self._call_unknown(node, arguments, keywords)
 
     def _call_unknown(self, node: ast.Call, arguments: list[Flow], keywords: dict[str | None, Flow]) -> Flow:
@@ -228,6 +231,22 @@ class ClassFlows(ABC):
             else:
                 self._need(flow)
 
+    def _instance_of(self, cls: ast.ClassDef) -> Flow:
+        """An instance, as far as it concerns those who iterate over it: what its `__iter__` and `__next__` ask."""
+        found: Flow = NOTHING
+        for method in [*self.classes.inherited(cls, "__iter__"), *self.classes.inherited(cls, "__next__")]:
+            if isinstance(method, ast.AsyncFunctionDef):
+                continue
+            if is_generator(method) or method.name == "__next__":
+                found |= {(self._generators.setdefault(method, GeneratorValue(method)), "")}
+            else:
+                found |= {(each, "") for each in generators_in(frozenset(self.returns[method]))}
+        if found:
+            for method in self.classes.bound_methods(cls):
+                for parameter in parameters(method.args)[:1]:
+                    self.env[self.names.scopes[method], parameter.arg] |= found
+        return found
+
     def _implicit_call(self, node: ast.expr, methods: Sequence[FunctionNode], arguments: Sequence[Flow] = ()) -> Flow:
         """What Python calls by itself at an expression. What is asynchronous only makes a coroutine there."""
         result: Flow = NOTHING
@@ -308,6 +327,7 @@ class ClassFlows(ABC):
 
     def _apply(self, decorator: ast.expr, node: FunctionNode | ast.ClassDef, flow: Flow) -> Flow:
         callee = self.value(decorator)
+        self._note_manager(decorator, callee)
         if any(not path and isinstance(item, FunctionValue | ClassValue) for item, path in callee):
             placeholder = ast.copy_location(ast.Name(node.name, ast.Load()), node)
             made = ast.copy_location(ast.Call(decorator, [placeholder], []), decorator)
@@ -317,6 +337,20 @@ class ClassFlows(ABC):
         if decorator_name(decorator) not in _TRANSPARENT:
             self.facts.decorated += [(item, decorator) for item, _ in flow if isinstance(item, FunctionValue)]
         return flow
+
+    def _note_manager(self, called: ast.expr, flow: Flow) -> None:
+        """Notes what runs where a manager is called with a function: Python enters it around each call of that function."""
+        entered: set[RunnableNode] = set()
+        for generator in generators_in(flow):
+            node = generator.node
+            if isinstance(node, ast.FunctionDef) and makes_manager(node, self.names, self.tools):
+                entered.add(node)
+        made = self.value(called.func) if isinstance(called, ast.Call) else NOTHING
+        for item, path in made:
+            if not path and isinstance(item, ClassValue) and not self.classes.inherited(item.node, "__call__"):
+                entered |= {m for name in ("__enter__", "__exit__") for m in self.classes.inherited(item.node, name)}
+        if entered:
+            self.facts.managers.append((called, entered))
 
     # -- uses --------------------------------------------------------------------------------------------------------
 
@@ -363,6 +397,11 @@ class ClassFlows(ABC):
 def _is_replaced(function: FunctionNode) -> bool:
     """Whether decorators may have put something else in the function's place."""
     return not {decorator_name(d) for d in function.decorator_list} <= {"staticmethod", "classmethod"}
+
+
+def is_iteration(node: ast.AST | None) -> bool:
+    """Whether it is by name what Python asks an object of a class for its elements."""
+    return isinstance(node, ast.FunctionDef) and node.name in ("__iter__", "__next__")
 
 
 def formatting_methods(classes: ClassIndex, conversion: int) -> list[FunctionNode]:

@@ -64,7 +64,7 @@ class _Search:
                 if not self._is_called_and_used_up(node):
                     self.lasting |= {f for f in self._functions if f.name == node.attr}
             case ast.GeneratorExp():
-                if node in self._owners.separate and scope.kind != "class" and not self._is_used_up(node):
+                if node in self._owners.separate and not self._is_used_up(node):
                     self.lasting.add(node)
 
     def _is_called_and_used_up(self, callee: ast.expr) -> bool:
@@ -102,6 +102,9 @@ class _Search:
         """`g = (…)`: whether what follows in the same block runs `g` to its end before anything suspends."""
         parents, around = self._owners.parents, self._owners.chain(assigned)
         body = getattr(parents[assigned], "body", [])
+        if isinstance(parents[assigned], ast.ClassDef):
+            # It can be reached as an attribute.
+            return False
         if assigned not in body or any(isinstance(node, (ast.Try, ast.With, ast.AsyncWith)) for node in around):
             return False
         runner = self._owners.runner(assigned)

@@ -14,8 +14,8 @@ GENERATOR = (
     "holds a generator, which cannot be kept while the run waits; make it a list first: `list(…)` [unstorable-value]"
 )
 
-#: A generator that stays native: a class body makes it.
-_NATIVE = "class A:\n    rows = (x for x in [1])\n"
+#: A generator that stays native: a `lambda` with a `yield` makes it.
+_NATIVE = "class A:\n    rows = (lambda: (yield 1))()\n"
 
 REFUSED = {
     "a global variable": (_NATIVE + "rows = A.rows\nawait step()", f"`rows` {GENERATOR}"),
@@ -60,7 +60,7 @@ def test_refused_at_the_first_wait(name: str) -> None:
 def test_the_program_can_catch_it() -> None:
     source = """
         class A:
-            rows = (x for x in [1])
+            rows = (lambda: (yield 1))()
         rows = A.rows
         try:
             await step()

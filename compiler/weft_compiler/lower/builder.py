@@ -21,6 +21,7 @@ from weft_compiler.code import FORMATTERS, expression_code, statements_code
 from weft_compiler.diagnostics import Reporter, span_of
 from weft_compiler.effects import Effects
 from weft_compiler.flow_paths import FunctionValue, ToolValue
+from weft_compiler.losing import unbinds
 from weft_compiler.module_members import asyncio_name
 from weft_compiler.resolve import FunctionNode, Names, RunnableNode, Scope, resolve, stored_names
 from weft_compiler.source import Source
@@ -83,7 +84,7 @@ class Builder:
         #: What was bound where the last block ended; None where it ends by leaving.
         self.bound_at_end: set[str] | None = None
         #: Variables that can lose their value again.
-        self.unbound = {n for n, nodes in scope.bindings.items() if any(map(_unbinds, nodes))}
+        self.unbound = {n for n, nodes in scope.bindings.items() if any(map(unbinds, nodes))}
         if scope.kind != "module":
             self.locals = {n for n in scope.bindings if scope.owns(n)} - self.cells
 
@@ -203,7 +204,8 @@ class Builder:
     def is_variable(self, name: str) -> bool:
         if name in FORMATTERS:
             return False
-        return name.startswith("__weft_") or bool(self.unit.names.bindings(self.scope, name)) or self.is_own(name)
+        known = name in self.scope.frees or bool(self.unit.names.bindings(self.scope, name))
+        return name.startswith("__weft_") or known or self.is_own(name)
 
     def is_own(self, name: str) -> bool:
         return name in self.locals or name in self.cells
@@ -369,13 +371,6 @@ def _surely_bound(statement: ast.stmt) -> list[str]:
             return [alias.asname or alias.name.partition(".")[0] for alias in statement.names]
         case _:
             return []
-
-
-def _unbinds(binding: ast.AST) -> bool:
-    """`del x`, or the end of `except … as x`."""
-    return isinstance(binding, ast.ExceptHandler) or (
-        isinstance(binding, ast.Name) and isinstance(binding.ctx, ast.Del)
-    )
 
 
 def located(node: Any, at: ast.AST) -> Any:

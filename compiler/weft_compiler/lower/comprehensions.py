@@ -177,8 +177,8 @@ def _adopt_variables(b: Builder, node: ComprehensionNode, scope: Scope) -> tuple
     fresh: set[str] = set()
     adopted: set[str] = set()
     for name in [n for n in scope.bindings if scope.owns(n)]:
-        new = _free_name(b, name)
         captured = name in scope.cells
+        new = _free_name(b, name, b.locals if captured else b.cells)
         if new != name:
             _rename(b, node, scope, name, new)
         b.add_variable(new, captured)
@@ -188,9 +188,10 @@ def _adopt_variables(b: Builder, node: ComprehensionNode, scope: Scope) -> tuple
     return fresh, adopted
 
 
-def _free_name(b: Builder, name: str) -> str:
+def _free_name(b: Builder, name: str, others: set[str]) -> str:
+    """A name that is not in use; `others` are variables that live elsewhere, as locals or in cells."""
     candidate, number = name, 1
-    while candidate in b.unit.taken or candidate in b.comprehension_names:
+    while candidate in b.unit.taken or candidate in b.comprehension_names or candidate in others:
         number += 1
         candidate = f"{name}_{number}"
     return candidate
@@ -202,5 +203,6 @@ def _rename(b: Builder, node: ComprehensionNode, owner: Scope, old: str, new: st
     for name, scope in inside:
         if isinstance(name, ast.Name) and name.id == old and names.owner(scope, old) is owner:
             name.id = new
-        if isinstance(name, ast.GeneratorExp) and old in (frees := names.scopes[name].frees):
-            frees ^= {old, new}
+        inner = names.scopes.get(name)
+        if inner is not None and old in inner.frees and names.owner(inner, old) is owner:
+            inner.frees ^= {old, new}

@@ -9,17 +9,33 @@ from __future__ import annotations
 
 import gc
 import types
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
+
+from weft_compiler.consumers import EAGER, LAZY
 
 from weft_workflows.machine.frames import Outcome
 from weft_workflows.machine.futures import CancelledError, Loop
 from weft_workflows.machine.generators import AskGenerator, AsyncGenerator, Generator
+from weft_workflows.machine.lazy_iterators import (
+    OURS,
+    Chained,
+    Enumerated,
+    Filtered,
+    LazyIterator,
+    Mapped,
+    OwnIterator,
+    Sliced,
+    While,
+    Zipped,
+    begin,
+    is_stepped,
+    own_next,
+)
 from weft_workflows.machine.stepped import SteppedFrame
-from weft_workflows.machine.values import Coroutine, EffectfulCall, Immediate, MachineFunction
+from weft_workflows.machine.values import Coroutine, Immediate, MachineFunction
+from weft_workflows.sandbox.classes import special_method
 from weft_workflows.sandbox.environment import environment_of
-from weft_workflows.sandbox.iterators import iterate
 from weft_workflows.sandbox.library.kept import Kept
 from weft_workflows.sandbox.meter import LimitExceeded
 
@@ -28,165 +44,14 @@ if TYPE_CHECKING:
     from weft_workflows.machine.program import Program
 
 
-class LazyIterator(ABC):
-    """An iterator over others, of which some hold steps. `sources` are asked in turn for each element."""
-
-    __slots__ = ("ended", "sources")
-    __weft_names__: ClassVar[frozenset[str]] = frozenset({"__iter__", "__next__"})
-
-    def __init__(self, *iterables: Any) -> None:
-        self.sources = [begin(each) for each in iterables]
-        self.ended = False
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        raise EffectfulCall("this iterator asks a generator that holds steps, which cannot be run from inside Python")
-
-    def more(self) -> bool:
-        """Whether the sources are to be asked again."""
-        return not self.ended
-
-    def source_ended(self, index: int) -> bool:
-        """Takes note that a source has ended; True where there are others to ask instead."""
-        self.ended = True
-        return False
-
-    def place(self, index: int) -> int:
-        """The number of a source among all that there ever were: steps of different sources are different steps."""
-        return index
-
-    @abstractmethod
-    def take(self, items: list[Any]) -> tuple[bool, Any]:
-        """Whether one element of each source gives one of its own, and that."""
-
-
-class Enumerated(LazyIterator):
-    __slots__ = ("count",)
-
-    def __init__(self, iterable: Any, start: int = 0) -> None:
-        super().__init__(iterable)
-        self.count = start
-
-    def take(self, items: list[Any]) -> tuple[bool, Any]:
-        self.count += 1
-        return True, (self.count - 1, items[0])
-
-
-class Zipped(LazyIterator):
-    __slots__ = ()
-
-    def take(self, items: list[Any]) -> tuple[bool, Any]:
-        return True, tuple(items)
-
-
-class Mapped(LazyIterator):
-    __slots__ = ("function",)
-
-    def __init__(self, function: Any, *iterables: Any) -> None:
-        super().__init__(*iterables)
-        self.function = function
-
-    def take(self, items: list[Any]) -> tuple[bool, Any]:
-        return True, self.function(*items)
-
-
-class Filtered(LazyIterator):
-    """`filter`, and `filterfalse` where `wanted` is False."""
-
-    __slots__ = ("function", "wanted")
-
-    def __init__(self, function: Any, iterable: Any, wanted: bool = True) -> None:
-        super().__init__(iterable)
-        self.function = function
-        self.wanted = wanted
-
-    def take(self, items: list[Any]) -> tuple[bool, Any]:
-        found = items[0] if self.function is None else self.function(items[0])
-        return bool(found) is self.wanted, items[0]
-
-
-class While(LazyIterator):
-    """`takewhile`, and `dropwhile` where `dropping`."""
-
-    __slots__ = ("dropping", "function", "passed")
-
-    def __init__(self, function: Any, iterable: Any, dropping: bool = False) -> None:
-        super().__init__(iterable)
-        self.function = function
-        self.dropping = dropping
-        self.passed = False
-
-    def take(self, items: list[Any]) -> tuple[bool, Any]:
-        if not self.passed and not self.function(items[0]):
-            self.passed = True
-            self.ended = not self.dropping
-        return self.passed is self.dropping, items[0]
-
-
-class Sliced(LazyIterator):
-    __slots__ = ("following", "places", "position")
-
-    def __init__(self, iterable: Any, *bounds: Any) -> None:
-        super().__init__(iterable)
-        wanted = slice(*bounds)
-        if any(each is not None and each < 0 for each in bounds) or wanted.step == 0:
-            raise ValueError("Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize.")
-        self.places = (wanted.stop, wanted.step or 1)
-        self.following = wanted.start or 0
-        self.position = 0
-
-    def more(self) -> bool:
-        stop = self.places[0]
-        return not self.ended and (stop is None or self.position < max(stop, 0))
-
-    def take(self, items: list[Any]) -> tuple[bool, Any]:
-        given = self.position == self.following
-        if given:
-            self.following += self.places[1]
-        self.position += 1
-        return given, items[0]
-
-
-class Chained(LazyIterator):
-    __slots__ = ("begun", "later")
-
-    def __init__(self, *iterables: Any) -> None:
-        super().__init__(*iterables[:1])
-        self.later = list(iterables[1:])
-        self.begun = 0
-        self.ended = not iterables
-
-    def place(self, index: int) -> int:
-        return self.begun
-
-    def source_ended(self, index: int) -> bool:
-        if not self.later:
-            return super().source_ended(index)
-        self.sources = [begin(self.later.pop(0))]
-        self.begun += 1
-        return True
-
-    def take(self, items: list[Any]) -> tuple[bool, Any]:
-        return True, items[0]
-
-
-def begin(iterable: Any) -> Any:
-    """`iter`, which leaves what holds steps as it is."""
-    return iterable if is_stepped(iterable) else iterate(iterable)
-
-
-def is_stepped(value: Any) -> bool:
-    """Whether asking the iterator may suspend the task."""
-    kind = type(value)
-    return value.waits if kind is Generator else isinstance(value, LazyIterator)
-
-
 def ask(iterator: Any, method: str = "__next__", *args: Any) -> Coroutine:
     """A call of a method of an iterator that holds steps. Raises StopIteration at its end."""
     if isinstance(iterator, LazyIterator):
         return Coroutine(method, AskLazy(iterator))
+    if isinstance(iterator, OwnIterator):
+        return Coroutine(method, AskOwn(iterator))
+    if (following := own_next(iterator)) is not None:
+        return following.start((iterator,), {})
     value = args[0] if method == "send" else None
     error: BaseException | None = None
     if method == "close":
@@ -239,6 +104,28 @@ class AskLazy(SteppedFrame):
     def _ended(self) -> None:
         if not self.iterator.source_ended(len(self.items)):
             self.items = []
+
+
+class AskOwn(SteppedFrame):
+    """Asks an iterator of the orchestration's own once more."""
+
+    __slots__ = ("iterator",)
+
+    def __init__(self, iterator: OwnIterator) -> None:
+        super().__init__()
+        self.iterator = iterator
+
+    def begin(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        self.iterator.asked += 1
+        return self.wait(ask(self.iterator.iterator), "answered")
+
+    def answered(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
+        if error is not None:
+            raise error
+        return Outcome("done", value)
+
+    def position(self) -> str:
+        return f"next[{self.iterator.asked - 1}]"
 
 
 class AskNext(SteppedFrame):
@@ -411,11 +298,17 @@ def consume(
     program: Program, callee: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Coroutine | Immediate | None:
     """A call that asks iterators which hold steps; None where it does not."""
-    if type(callee) is types.MethodType and is_stepped(callee.__self__):
+    if type(callee) is types.MethodType and isinstance(callee.__self__, OURS) and is_stepped(callee.__self__):
         return ask(callee.__self__, callee.__name__, *args)
-    if not any(map(is_stepped, args)) or _is_own(program, callee):
+    if _is_own(program, callee):
         return None
     name = _name_of(program, callee)
+    if isinstance(callee, _NAMED) and callee.__name__ in _TAKING:
+        args = tuple(_begun(program, each) for each in args)
+    elif name != "next" and not any(isinstance(each, OURS) for each in args):
+        return None
+    if not any(map(is_stepped, args)):
+        return None
     match name:
         case "next":
             return Coroutine(name, AskNext(*args)) if len(args) > 1 else ask(args[0])
@@ -425,6 +318,15 @@ def consume(
             return Immediate(_LAZY[name](*args, **kwargs))
         case _:
             return Coroutine(name, TakeAll(callee, [*args], kwargs))
+
+
+def _begun(program: Program, value: Any) -> Any:
+    """The iterator over an object of the orchestration's own, where that is one which holds steps; else the value."""
+    if not environment_of(program).classes.owns(type(value)) or special_method(value, "keys") is not None:
+        return value
+    if not isinstance(special_method(value, "__iter__"), MachineFunction) and own_next(value) is None:
+        return value
+    return begin(value)
 
 
 def _is_own(program: Program, callee: Any) -> bool:
@@ -443,8 +345,12 @@ def _name_of(program: Program, callee: Any) -> str:
     return found
 
 
+#: What has a name that says what it does, and no code of the orchestration's behind that name.
+_NAMED = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+_TAKING = EAGER | LAZY | {"any", "all"}
 _BUILTINS = ("next", "any", "all", "enumerate", "zip", "map", "filter")
 #: What a checkpoint keeps by its slots.
 STORED: tuple[type, ...] = (
-    AskLazy, AskNext, CloseAll, CloseLater, Decide, TakeAll, Enumerated, Zipped, Mapped, Filtered, While, Sliced, Chained,
+    AskLazy, AskNext, AskOwn, CloseAll, CloseLater, Decide, TakeAll, Enumerated, Zipped, Mapped, Filtered, While, Sliced, Chained,
+    OwnIterator,
 )  # fmt: skip

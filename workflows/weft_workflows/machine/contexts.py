@@ -10,10 +10,11 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from weft_workflows.machine.asking import ask, is_stepped
+from weft_workflows.machine.asking import ask
 from weft_workflows.machine.frames import Outcome
 from weft_workflows.machine.futures import Task
 from weft_workflows.machine.generators import Generator, ask_next
+from weft_workflows.machine.lazy_iterators import is_stepped
 from weft_workflows.machine.stepped import MethodFrame, SteppedFrame
 from weft_workflows.machine.values import Coroutine, Immediate, MachineFunction
 from weft_workflows.sandbox.classes import special_method

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from weft_compiler import graph
 
-from weft_workflows.machine.asking import ask, close_dropped, is_stepped
+from weft_workflows.machine.asking import ask, close_dropped
 from weft_workflows.machine.except_star import Sorting
 from weft_workflows.machine.frames import Outcome
 from weft_workflows.machine.futures import CancelledError
+from weft_workflows.machine.lazy_iterators import is_stepped
 from weft_workflows.machine.values import MachineFunction
 from weft_workflows.sandbox.classes import special_method
 from weft_workflows.sandbox.meter import LimitExceeded
@@ -244,7 +245,8 @@ class AttemptCursor:
 
     def _match(self, frame: GraphFrame, error: BaseException) -> bool:
         for index in range(len(self.node.handlers)):
-            if _is_caught(error, self._types(frame, index, error)):
+            types_ = self._types(frame, index, error)
+            if frame.call(_is_caught, error, types_, handling=error):
                 self._begin(frame, index, error)
                 return True
         return False

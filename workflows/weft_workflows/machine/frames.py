@@ -85,6 +85,8 @@ def drive(program: Program, task: Task, finished: Future | None, error: BaseExce
             raise
         except BaseException as raised:
             frames.pop()
+            if raised is not error and raised.__context__ is None:
+                program.chain(raised)
             value, error = None, raised
             continue
         value, error = None, None

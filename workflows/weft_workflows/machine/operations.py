@@ -29,7 +29,6 @@ _BUILTINS: dict[str, tuple[str, ...]] = {
     "repr": ("__repr__",),
     "format": ("__format__", "__str__", "__repr__"),
     "bool": ("__bool__", "__len__"),
-    "next": ("__next__",),
 }
 #: The type that the result of a special method must have.
 _RESULTS: dict[str, type] = {"__len__": int, "__str__": str, "__repr__": str, "__format__": str, "__bool__": bool}

@@ -8,6 +8,7 @@ import decimal
 import functools
 import io
 import re
+import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -72,6 +73,10 @@ def install_methods(
         for name in ("write", "writelines"):
             methods[stream, name] = _writing(getattr(stream, name), meter, walking)
     _install_clock(attributes, meter, now)
+    for (_, name), method in methods.items():
+        # They go by the names of what they stand for.
+        if isinstance(method, types.FunctionType):
+            method.__name__ = name
 
 
 def _as_function(method: Callable[..., str]) -> Callable[..., str]:
