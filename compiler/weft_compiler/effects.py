@@ -231,6 +231,8 @@ def _report_consumers(facts: Facts, effects: Effects, owners: Owners, names: Nam
             continue
         if isinstance(node, ast.Compare):
             reporter.report("effectful-generator", node, consumer="in")
+        elif isinstance(node, (ast.Tuple, ast.List)):
+            reporter.report("effectful-generator", node, consumer=ast.unparse(node))
         elif (
             isinstance(node, ast.Call)
             and node not in effects.inline

@@ -91,7 +91,10 @@ class _Analysis(CallFlows):
                 for target in node.targets:
                     if isinstance(target, ast.Name):
                         self.assigned[self._key(target.id)].add(node.value)
-                    self._assign(target, flow)
+                    if isinstance(target, (ast.Tuple, ast.List)):
+                        self._take_apart(target, flow)
+                    else:
+                        self._assign(target, flow)
             case ast.AnnAssign():
                 if node.value is not None:
                     self._assign(node.target, self.value(node.value))
@@ -166,18 +169,22 @@ class _Analysis(CallFlows):
             case ast.Starred():
                 self._assign(target.value, flow)
             case ast.Tuple() | ast.List():
-                starred = any(isinstance(element, ast.Starred) for element in target.elts)
-                for place, element in enumerate(target.elts):
-                    if isinstance(element, ast.Starred):
-                        self._assign(element, wrapped(iterated(flow)))
-                    else:
-                        self._assign(element, iterated(flow) if starred else at_place(flow, place))
+                self.facts.walks[target] |= generators_in(flow)
+                self._take_apart(target, flow)
             case ast.Subscript():
                 self.value(target.slice)
                 self._store_into(target.value, flow)
             case ast.Attribute():
                 self.value(target.value)
                 self.env["attribute", target.attr] |= flow
+
+    def _take_apart(self, target: ast.Tuple | ast.List, flow: Flow) -> None:
+        starred = any(isinstance(element, ast.Starred) for element in target.elts)
+        for place, element in enumerate(target.elts):
+            if isinstance(element, ast.Starred):
+                self._assign(element, wrapped(iterated(flow)))
+            else:
+                self._assign(element, iterated(flow) if starred else at_place(flow, place))
 
     def _store_into(self, container: ast.expr, flow: Flow, kind: Path | None = None) -> None:
         """`container[k] = value` and `container.append(value)`; `kind` is what the way of storing says of it."""
