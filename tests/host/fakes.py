@@ -101,6 +101,7 @@ _VERBS: dict[str, Callable[[str], Any]] = {
     "segfault": _hash_nested,
     "recurse": _recurse,
     "spin": _spin,
+    "stuck": lambda seconds: sum(range(int(float(seconds) * 20_000_000))),
     "spend": lambda amount: int(amount),
     "sleep": lambda seconds: time.sleep(float(seconds)),
     "allocate": _allocate,

@@ -17,7 +17,7 @@ from weft_workflows.host.wire import Op
 from tests.host.fakes import NAME
 from tests.host.test_pool import eventually, lives
 
-LIMITS = HostLimits(activation_fuel=100, cpu_seconds=0.5, long_cpu_seconds=3.0, stack_bytes=1024**2)
+LIMITS = HostLimits(activation_fuel=100, cpu_seconds=0.5, long_cpu_seconds=3.0, stuck_seconds=1.0, stack_bytes=1024**2)
 
 
 @pytest.fixture
@@ -99,7 +99,18 @@ def test_a_long_call_has_an_end(pool: HostPool) -> None:
     handle, _ = pool.start("run", b"1:say:a")
     with pytest.raises(HostRestarted) as caught:
         taken_out(pool, handle, b"2:spin:20")
-    assert (caught.value.reason, caught.value.line, caught.value.charged) == ("over 3 s of CPU", 2, True)
+    assert caught.value.reason == "over 3 s, or 1 s in one call of C code, of CPU"
+    assert (caught.value.line, caught.value.charged) == (2, True)
+
+
+def test_a_long_call_that_is_stuck_in_c_ends_sooner(pool: HostPool) -> None:
+    """Two seconds in one call are too many; two seconds of Python in one go are not."""
+    handle, _ = pool.start("run", b"1:say:a")
+    own, reply = taken_out(pool, handle, b"2:spin:2.0")
+    assert json.loads(reply) == [2, None]
+    with pytest.raises(HostRestarted, match="in one call of C code"):
+        own.deliver(b"3:stuck:60")
+    assert texts(own) == ["1:say:a", "2:spin:2.0"]
 
 
 def test_the_process_ends_with_its_machine(pool: HostPool) -> None:

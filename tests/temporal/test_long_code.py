@@ -267,7 +267,7 @@ async def test_what_kills_a_host_of_its_own_too_parks_the_run(client: Client, qu
             row = await eventually(lambda: parked(handle))
             assert (row.step, row.reason) == ("@machine", "evaluator-died")
             assert row.line in (3, 4, 5)
-            assert "over 0.05 s of CPU" in row.message
+            assert "over 0.05 s" in row.message
         async with worker_on(client, patient, queue):
             await decide(handle, step="@machine", action="retry")
             assert (await handle.result()).result == "computed"

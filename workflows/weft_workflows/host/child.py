@@ -14,7 +14,7 @@ import sys
 import threading
 from typing import NoReturn
 
-from weft_workflows.host.confine import arm_cpu_timer, confine, detach
+from weft_workflows.host.confine import CpuTimer, confine, detach
 from weft_workflows.host.contract import Machine, load_machine
 from weft_workflows.host.errors import MachineFailed
 from weft_workflows.host.limits import HostLimits
@@ -50,6 +50,7 @@ class _Server:
         self._machine_class = machine_class
         self._limits = limits
         self._machines: dict[int, Machine] = {}
+        self._timer = CpuTimer()
 
     def serve(self) -> None:
         sys.setrecursionlimit(self._limits.recursion_limit)
@@ -61,11 +62,17 @@ class _Server:
             except (EOFError, OSError):
                 return
             limits = self._limits
-            arm_cpu_timer(limits.long_cpu_seconds if op & LONG else limits.cpu_seconds)
+            if op & LONG:
+                self._timer.arm_long(limits.long_cpu_seconds, limits.stuck_seconds)
+            else:
+                self._timer.arm(limits.cpu_seconds)
             if op == Op.FORGET:
                 self._machines.pop(machine, None)
             else:
                 self._channel.send(*self._execute(op, machine, body))
+            if op & LONG:
+                # An idle host need not look at its timer.
+                self._timer.arm(limits.cpu_seconds)
 
     def _execute(self, op: int, machine: int, body: bytes) -> tuple[int, int, bytes]:
         """The reply. A machine whose state is unknown after an error is dropped; the worker rebuilds it."""

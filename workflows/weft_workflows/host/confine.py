@@ -53,9 +53,36 @@ def confine(limits: HostLimits) -> tuple[str, ...]:
     return tuple(held)
 
 
-def arm_cpu_timer(seconds: float) -> None:
-    """From now on the process may use that much CPU time; then SIGPROF, which nobody handles, ends it."""
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+class CpuTimer:
+    """Ends the process by SIGPROF, which nobody handles, when a call has used its CPU time.
+
+    To be made by the main thread, in which Python runs handlers. While another thread stays inside C code no handler
+    runs, and that is how such a thread is told from one that only computes long.
+    """
+
+    def __init__(self) -> None:
+        #: The process's CPU time at which the long call under way ends; None while there is none.
+        self._end: float | None = None
+        self._stuck = 0.0
+        signal.signal(signal.SIGALRM, self._look)
+
+    def arm(self, seconds: float) -> None:
+        """From now on the process may use that much."""
+        self._end = None
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+    def arm_long(self, seconds: float, stuck: float) -> None:
+        """The same, and no more than `stuck` of it in one call of C code."""
+        self._end, self._stuck = time.process_time() + seconds, stuck
+        signal.setitimer(signal.ITIMER_PROF, min(seconds, stuck))
+        interval = min(1.0, stuck / 4)
+        signal.setitimer(signal.ITIMER_REAL, interval, interval)
+
+    def _look(self, _number: int, _frame: object) -> None:
+        if self._end is not None:
+            left = max(0.001, self._end - time.process_time())
+            signal.setitimer(signal.ITIMER_PROF, min(left, self._stuck))
 
 
 def _resource_limits(limits: HostLimits) -> tuple[tuple[str, int], ...]:

@@ -23,6 +23,8 @@ class HostLimits:
     #: As `cpu_seconds` and `wall_seconds`, for what is carried out in a host of its own.
     long_cpu_seconds: float = 900.0
     long_wall_seconds: float = 1800.0
+    #: CPU time that a long call may stay inside one call of C code, where no fuel is spent and nothing can be stopped.
+    stuck_seconds: float = 15.0
     #: Added to the process's niceness.
     niceness: int = 0
     #: How long a call waits while other machines of its host are being executed. A host that dies twice under one of

@@ -76,7 +76,7 @@ class HostProcess:
         self._channel = Channel(ours, limits.message_bytes)
         self._hello = json.dumps({"limits": asdict(limits), "machine": machine}).encode()
         #: What the request under way may use.
-        self._cpu_seconds = limits.cpu_seconds
+        self._cpu_limit = f"{limits.cpu_seconds:g} s"
         #: The limits that hold in this child, once it is ready: names of resource limits, and `seccomp`.
         self.held: tuple[str, ...] = ()
 
@@ -106,7 +106,10 @@ class HostProcess:
         """
         if len(body) > self._limits.message_bytes:
             raise MachineFailed.of(MessageTooLong(len(body), self._limits.message_bytes), 0)
-        self._cpu_seconds = self._limits.long_cpu_seconds if long else self._limits.cpu_seconds
+        limits = self._limits
+        self._cpu_limit = f"{limits.cpu_seconds:g} s"
+        if long:
+            self._cpu_limit = f"{limits.long_cpu_seconds:g} s, or {limits.stuck_seconds:g} s in one call of C code,"
         wall_seconds = self._limits.long_wall_seconds if long else self._limits.wall_seconds
         deadline = time.monotonic() + wall_seconds
         try:
@@ -159,7 +162,7 @@ class HostProcess:
         if code == OUT_OF_MEMORY:
             return "out of memory"
         if code == -signal.SIGPROF:
-            return f"over {self._cpu_seconds:g} s of CPU"
+            return f"over {self._cpu_limit} of CPU"
         if code < 0:
             return f"killed by {_signal_name(-code)}"
         return f"exit code {code}"
