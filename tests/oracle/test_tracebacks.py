@@ -11,23 +11,23 @@ import itertools
 import traceback
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 
+from tests.oracle.cases import Case, load_cases
 from tests.oracle.machine import run_machine
 from tests.oracle.run import run_cpython
 from tests.oracle.script import FUNCTION
-from tests.oracle.scripted_tools import read_tools
-from tests.oracle.traceback_programs import PROGRAMS, TOOLS
 
 FILE = "plan.py"
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_text_is_cpythons(name: str) -> None:
-    source, tools = PROGRAMS[name], read_tools(TOOLS)
+@pytest.mark.parametrize("case", load_cases(Path(__file__).parent / "tracebacks"), ids=lambda case: case.title)
+def test_text_is_cpythons(case: Case) -> None:
+    source, tools = case.source, case.tools
     with _own_frames(source):
         expected = run_cpython(source, tools)
         text = "" if expected.failure is None else _text(expected.failure)
