@@ -38,7 +38,7 @@ class Blocks(Simple):
                 (4, self.matched),
                 (3, self.suppressed),
                 (2, self.attempt_with_star),
-                (4 if self.makers else 0, self.made_manager),
+                (8 if self.makers else 0, self.made_manager),
                 (4 if self.managers() else 0, self.managed),
                 *self.more_statements(),
             ]
@@ -79,7 +79,7 @@ class Blocks(Simple):
             (1, lambda: (f"for _, {v} in list(d.items())[:3]:", known)),
             (1, lambda: (f"for {v} in d:", self.scope.readable)),
             (1, lambda: (f"for {v}, b in zip({self.numbers(1)}[:3], ys):", known)),
-            (3, lambda: (self.generator_header(v), known)),
+            (6, lambda: (self.generator_header(v), known)),
         )
         return self.with_else([header, *self.inner(2.5, in_loop=True, readable=names)])
 
@@ -157,7 +157,7 @@ class Blocks(Simple):
         self.spend(maker.cost)
         name, made = self.fresh("v"), f"{maker.name}({self.number(2)})"
         readable = (*self.scope.readable, name)
-        if self.chance(70):
+        if self.chance(60):
             return [f"{header} {made} as {name}:", *self.inner(readable=readable)]
         stack, callback = self.fresh("stack"), f".callback(log.append, {self.number(1)})"
         if header == "with":

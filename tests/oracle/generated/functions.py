@@ -20,10 +20,10 @@ class Functions(Waiting):
             (3, self.plain_function),
             (3 if self.implicit else 1, self.implicit_function),
             (3, self.generator),
-            (3, self.async_generator),
+            (6, self.async_generator),
             (2, self.recursive),
-            (2, self.manager_maker),
-            (2, self.async_manager_maker),
+            (3, self.manager_maker),
+            (3, self.async_manager_maker),
             (2, self.decorated),
         )
 
@@ -188,7 +188,7 @@ class Functions(Waiting):
             (3, self.counter),
             (2, self.lambdas),
             (5, self.iterator),
-            (2, self.asked_by_hand),
+            (4 if self.callable_here("async generator") else 0, self.asked_by_hand),
         ]
 
     def counter(self) -> Lines:

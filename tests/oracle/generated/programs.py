@@ -85,7 +85,31 @@ class _ProgramWriter(Classes):
         self.budget -= 1
         if self.chance(25):
             return self.statement()
-        return ["try:", *self.block(self.pick(1, 2)), "except Exception as e:", "    print(repr(e))"]
+        with self.within(depth=1):
+            used = self.use() if self.chance(50) else []
+        return [
+            "try:",
+            *indented(used),
+            *self.block(self.pick(0 if used else 1, 2)),
+            "except Exception as e:",
+            "    print(repr(e))",
+        ]
+
+    def use(self) -> Lines:
+        """A use of what was defined above: so much is defined, and so little is written, that chance seldom finds it."""
+        options = [
+            (3 if self.callable_here("generator", "implicit generator", "async generator") else 0, self.generator_loop),
+            (2 if self.callable_here("async generator") else 0, self.asked_by_hand),
+            (3 if self.makers else 0, self.made_manager),
+            (3 if self.managers() else 0, self.managed),
+            (2 if self.classes else 0, self.made_object),
+        ]
+        return self.one_of(*options) if any(weight for weight, _ in options) else []
+
+    def generator_loop(self) -> Lines:
+        name = self.fresh("v")
+        header = self.generator_header(name)
+        return self.with_else([header, *self.inner(2.5, in_loop=True, readable=(*self.scope.readable, name))])
 
     def in_main(self) -> Lines:
         call = self.choose("asyncio.run(main())", "result = asyncio.run(main())", "await main()")

@@ -284,7 +284,7 @@ class Values(Writer):
             (1, lambda: f"list(map(lambda v: v + 1, {self.numbers(depth - 1)}))"),
             (1, lambda: "[k for k, v in d.items() if isinstance(k, int)]"),
             (1, lambda: f"list(filter(None, {self.numbers(depth - 1)}))"),
-            (2, lambda: self.drained()),
+            (4, lambda: self.drained()),
         )
 
     def drained(self) -> str:

@@ -31,7 +31,7 @@ class Waiting(Blocks):
             (3, self.waited),
             (2, self.shielded),
             (2, self.rested),
-            (1, self.in_a_thread),
+            (2 if self.callable_here("pure") else 0, self.in_a_thread),
             (1, self.called_back),
         ]
 
