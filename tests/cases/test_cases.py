@@ -12,14 +12,13 @@ from weft_compiler.diagnostics import CompileFailed
 from weft_compiler.printer import render_graph
 
 from tests.oracle.cases import Case, load_cases, write_block
-from tests.oracle.suite import check_cpython, check_machine, compile_case, each, each_in_the_machine
+from tests.oracle.suite import check_cpython, check_machine, compile_case, each
 
 HERE = Path(__file__).parent
 CASES = load_cases(HERE)
 RUNS = [case for case in CASES if not case.diagnostics]
 REFUSED = [case for case in CASES if case.diagnostics]
 GRAPHS = [case for case in CASES if case.graph is not None]
-DIFFERENT = HERE / "different.txt"
 
 
 @pytest.mark.parametrize("case", each(RUNS))
@@ -27,12 +26,12 @@ def test_cpython(case: Case, update: bool) -> None:
     check_cpython(case, update)
 
 
-@pytest.mark.parametrize("case", each_in_the_machine(RUNS, DIFFERENT, restored=False))
+@pytest.mark.parametrize("case", each(RUNS))
 def test_machine(case: Case) -> None:
     check_machine(case, restored=False)
 
 
-@pytest.mark.parametrize("case", each_in_the_machine(RUNS, DIFFERENT, restored=True))
+@pytest.mark.parametrize("case", each(RUNS))
 def test_machine_from_checkpoints(case: Case) -> None:
     check_machine(case, restored=True)
 

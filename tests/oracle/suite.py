@@ -1,15 +1,12 @@
 """What each case of a folder must hold: CPython gives its outcome, the machine gives the same, straight and restored.
 
-A folder's `different.txt` is the strict list of cases in which the machine does not: `straight:ID`, `restored:ID` or
-`both:ID` and, after a space, why. The one that agrees again is to be taken off the list. Nothing here knows what the
-cases are about.
+Nothing here knows what the cases are about.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,29 +28,6 @@ MODULES: dict[str, Any] = {
 def each(cases: Iterable[Case]) -> list[Any]:
     """The cases as parameters of a test."""
     return [pytest.param(case, id=case.id) for case in cases]
-
-
-def each_in_the_machine(cases: Iterable[Case], different: Path, *, restored: bool) -> list[Any]:
-    """The cases as parameters of a test of the machine; those that the list names are to fail."""
-    reasons = _reasons(different, {"restored" if restored else "straight", "both"})
-    return [
-        pytest.param(
-            case,
-            id=case.id,
-            marks=[pytest.mark.xfail(strict=True, reason=reasons[case.id])] if case.id in reasons else [],
-        )
-        for case in cases
-    ]
-
-
-def _reasons(different: Path, kinds: set[str]) -> dict[str, str]:
-    reasons: dict[str, str] = {}
-    for line in different.read_text(encoding="utf-8").splitlines():
-        place, _, reason = line.partition(" ")
-        kind, _, case = place.partition(":")
-        if kind in kinds:
-            reasons[case] = reason
-    return reasons
 
 
 def compile_case(case: Case) -> tuple[Plan, list[Diagnostic]]:

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.oracle.cases import Case, load_cases
-from tests.oracle.suite import check_cpython, check_machine, compile_case, each, each_in_the_machine
+from tests.oracle.suite import check_cpython, check_machine, compile_case, each
 
 HERE = Path(__file__).parent
 ORCHESTRATIONS = load_cases(HERE)
-DIFFERENT = HERE / "different.txt"
 
 
 def test_there_are_fifty() -> None:
@@ -28,7 +27,7 @@ def test_length(case: Case) -> None:
     assert 60 <= len(lines) <= 200
 
 
-@pytest.mark.parametrize("case", each_in_the_machine(ORCHESTRATIONS, HERE / "refused.txt", restored=False))
+@pytest.mark.parametrize("case", each(ORCHESTRATIONS))
 def test_compiles_without_a_word(case: Case) -> None:
     _plan, warnings = compile_case(case)
     assert warnings == []
@@ -39,11 +38,11 @@ def test_cpython(case: Case, update: bool) -> None:
     check_cpython(case, update)
 
 
-@pytest.mark.parametrize("case", each_in_the_machine(ORCHESTRATIONS, DIFFERENT, restored=False))
+@pytest.mark.parametrize("case", each(ORCHESTRATIONS))
 def test_machine(case: Case) -> None:
     check_machine(case, restored=False)
 
 
-@pytest.mark.parametrize("case", each_in_the_machine(ORCHESTRATIONS, DIFFERENT, restored=True))
+@pytest.mark.parametrize("case", each(ORCHESTRATIONS))
 def test_machine_from_checkpoints(case: Case) -> None:
     check_machine(case, restored=True)
