@@ -23,14 +23,14 @@ class EmptyMachine:
     """Has no state and answers nothing."""
 
     @classmethod
-    def start(cls, start: bytes, trace: Callable[[int], None]) -> tuple[EmptyMachine, bytes]:  # noqa: ARG003
+    def start(cls, start: bytes, trace: Callable[[int], None], budget: int | None = None) -> tuple[EmptyMachine, bytes]:  # noqa: ARG003
         return cls(), b""
 
     @classmethod
     def restore(cls, snapshot: bytes, trace: Callable[[int], None]) -> EmptyMachine:  # noqa: ARG003
         return cls()
 
-    def deliver(self, event: bytes) -> bytes:  # noqa: ARG002
+    def deliver(self, event: bytes, budget: int | None = None) -> bytes:  # noqa: ARG002
         return b""
 
     def snapshot(self) -> bytes:
