@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _SUMMARY_LINE = re.compile(r"L(\d+)\b")
 #: What the SDK's worker answers for an activity that it does not have (its `worker/_activity.py`).
 _NO_TOOL = re.compile(r"Activity function (\S+) for workflow .* is not registered on this worker", re.DOTALL)
+#: Failures of a workflow's task after which the worker itself does better.
+_PASSING = {"HostRestarted", "HostBusy", "EvaluatorDied"}
 _AGAIN = re.compile(r"~\d+$")
 
 
@@ -139,7 +141,9 @@ class RunHistory:
                 if MEMO_END in fields:
                     (self._cancelled_end,) = await self._decode([fields[MEMO_END]], [RunResult])
             case EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-                self.blocked = _innermost(event.workflow_task_failed_event_attributes.failure).message
+                failure = _innermost(event.workflow_task_failed_event_attributes.failure)
+                if failure.application_failure_info.type not in _PASSING:
+                    self.blocked = failure.message
             case EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
                 self.blocked = ""
             case _:
