@@ -68,6 +68,7 @@ def main() -> int:
     print(f"{count} programs from {first} on in {seconds:.0f} s: {len(findings)} differ")
     for kind, number in Counter(f.kind for f in findings).most_common():
         print(f"  {number} {kind}")
+    arguments.into.mkdir(parents=True, exist_ok=True)
     _make_smaller(findings, arguments.into)
     return 1 if findings else 0
 

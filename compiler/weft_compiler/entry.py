@@ -18,6 +18,8 @@ from weft_compiler.resolve import FunctionNode, parameters
 from weft_compiler.tree import walk
 
 RESULT = "__weft_result"
+#: Holds what is being assigned, until it has been.
+_VALUE = "__weft_value"
 INPUTS = "__weft_inputs"
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Pass)
 
@@ -169,10 +171,11 @@ def _recording(node: ast.stmt) -> list[ast.stmt]:
 
 
 def _assigning_result(node: ast.Assign) -> list[ast.stmt]:
-    """`x[k] = value` in two steps, so that the value is kept as the result."""
-    kept = located(ast.Assign([ast.Name(RESULT, ast.Store())], node.value), node)
-    stored = located(ast.Assign(node.targets, ast.Name(RESULT, ast.Load())), node)
-    return [kept, stored]
+    """`x[k] = value` in steps, so that the value is kept as the result once it has been stored."""
+    value = located(ast.Assign([ast.Name(_VALUE, ast.Store())], node.value), node)
+    stored = located(ast.Assign(node.targets, ast.Name(_VALUE, ast.Load())), node)
+    kept = located(ast.Assign([ast.Name(RESULT, ast.Store())], ast.Name(_VALUE, ast.Load())), node)
+    return [value, stored, kept]
 
 
 def _recording_last(body: list[ast.stmt]) -> list[ast.stmt]:
