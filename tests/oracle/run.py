@@ -152,7 +152,7 @@ async def _rest(seconds: float) -> None:
 @contextlib.contextmanager
 def _asyncio_of(run: Callable[..., Any]) -> Iterator[None]:
     """asyncio on the run's clock, without its accidents (the order of a set, threads), and where it is older than the
-    reference (3.13), with the reference's `wait_for`.
+    reference (3.13), with the reference's `wait_for` and `TaskGroup`.
     """
     with contextlib.ExitStack() as patches:
         patches.enter_context(mock.patch.object(asyncio, "run", run))
@@ -163,6 +163,7 @@ def _asyncio_of(run: Callable[..., Any]) -> Iterator[None]:
         patches.enter_context(mock.patch.object(asyncio.taskgroups, "set", InOrder, create=True))
         if sys.version_info < (3, 12):
             patches.enter_context(mock.patch.object(asyncio, "wait_for", _wait_for))
+            patches.enter_context(mock.patch.object(asyncio, "TaskGroup", _TaskGroup))
         yield
 
 
@@ -179,6 +180,25 @@ def _time_of(clock: Clock) -> Iterator[None]:
 
     with mock.patch.multiple(time, time=read, time_ns=read_ns, monotonic=read, perf_counter=read):
         yield
+
+
+class _TaskGroup(asyncio.TaskGroup):
+    """Counts cancellations as the reference does: takes back its own that came while it waited for its tasks, and repeats
+    one from outside where it has errors to raise, which 3.11 forgot.
+    """
+
+    async def __aexit__(self, *error: Any) -> Any:
+        own = vars(self)
+        parent, taken_back = own["_parent_task"], own["_parent_cancel_requested"]
+        try:
+            return await super().__aexit__(*error)
+        except BaseExceptionGroup:
+            if own["_parent_cancel_requested"] and not taken_back:
+                parent.uncancel()
+            if parent.cancelling():
+                parent.uncancel()
+                parent.cancel()
+            raise
 
 
 class InOrder(set[Any]):

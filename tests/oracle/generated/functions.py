@@ -109,7 +109,9 @@ class Functions(Waiting):
         name, v = self.fresh("ag"), self.fresh("v")
         with (
             self.measured() as cost,
-            self.within(2, kind="async", in_function=True, in_loop=False, readable=("n", v), declared={}),
+            self.within(
+                2, kind="async", in_function=True, in_loop=False, may_leave=False, readable=("n", v), declared={}
+            ),
         ):
             before = self.block(self.pick(0, 2))
             element = self.number(2)
@@ -121,13 +123,7 @@ class Functions(Waiting):
             f"        yield {element}",
         ]
         self.functions.append(Function(name, "async generator", cost=cost[0] * 1.5))
-        return [f"async def {name}(n):", *self.without_return([*lines, *indented(after)])]
-
-    def without_return(self, lines: Lines) -> Lines:
-        """A generator gives nothing by `return`."""
-        return [
-            line.partition("return ")[0] + "return" if line.strip().startswith("return ") else line for line in lines
-        ]
+        return [f"async def {name}(n):", *lines, *indented(after)]
 
     def manager_maker(self) -> Lines:
         name = self.fresh("cm")

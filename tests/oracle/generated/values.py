@@ -101,10 +101,10 @@ class Values(Writer):
         """A generator expression with steps: a list in the explicit form."""
         with self.within(2, readable=(*self.scope.readable, name), assigns=False):
             element = self.number(depth - 1)
-        await_ = re.search("await (?!›)", element)
+        awaited = re.search("(?<!‹)(await|async) ", element)
         return (
             f"sum([{element} for {name} in {source}]) % 50"
-            if await_
+            if awaited
             else f"sum(‹[›{element} for {name} in {source}‹]›) % 50"
         )
 

@@ -58,7 +58,7 @@ class Scope:
     kind: Literal["async", "implicit", "pure"] = "async"
     in_function: bool = False
     in_loop: bool = False
-    #: Not so in `except*`, which nothing leaves by force.
+    #: Not so in `except*`, which nothing leaves by force, and in a generator, which gives nothing by `return`.
     may_leave: bool = True
     depth: int = 0
     #: Numbers that may be read besides the variables that are always there.
