@@ -23,7 +23,7 @@ from weft_worker.payloads import converter
 from weft_workflows import evaluators
 from weft_workflows.advance import advancing
 from weft_workflows.host.pool import HostLimits, HostPool
-from weft_workflows.messages import RunOptions, RunResult
+from weft_workflows.messages import RunOptions, RunResult, advance_queue
 from weft_workflows.run_workflow import RunWorkflow
 from weft_workflows.starting import start_options
 
@@ -61,13 +61,14 @@ async def worker_on(client: Client, pool: HostPool, queue: str, **options: Any) 
         client,
         task_queue=queue,
         workflows=[RunWorkflow],
-        activities=[*(activity_for(tool) for tool in TOOLS.values()), advancing(pool)],
+        activities=[activity_for(tool) for tool in TOOLS.values()],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         **options,
     )
     evaluators.allow_busy_computers(worker)
-    async with worker:
+    long_code = Worker(client, task_queue=advance_queue(queue), activities=[advancing(pool)])
+    async with worker, long_code:
         yield worker
 
 

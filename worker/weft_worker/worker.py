@@ -20,6 +20,7 @@ from weft_activities.catalog import Catalog
 from weft_activities.invoke import activity_for
 from weft_workflows import evaluators
 from weft_workflows.advance import advancing
+from weft_workflows.messages import ADVANCE, advance_queue
 from weft_workflows.run_workflow import RunWorkflow
 
 from weft_worker.hosts import open_hosts
@@ -61,7 +62,8 @@ class Workers:
             self._evaluating = hosts
             evaluators.install(hosts, evaluators.signals_through(client))
             workflows.append(RunWorkflow)
-            queues.setdefault(task_queue, []).append(advancing(hosts))
+            queues.setdefault(task_queue, [])
+            queues[advance_queue(task_queue)] = [advancing(hosts)]
         self._workers = [
             self._make(queue, workflows if queue == task_queue else [], activities)
             for queue, activities in sorted(queues.items())
@@ -70,7 +72,7 @@ class Workers:
 
     @property
     def task_queues(self) -> tuple[str, ...]:
-        return tuple(worker.task_queue for worker in self._workers)
+        return tuple(worker.task_queue for worker in self._workers if not worker.task_queue.endswith(ADVANCE))
 
     async def __aenter__(self) -> Workers:
         if self._evaluating is not None:

@@ -29,7 +29,7 @@ from weft_workflows.host.handle import Recipe
 from weft_workflows.host.pool import HostPool
 from weft_workflows.host.wire import Op
 from weft_workflows.machine import protocol as p
-from weft_workflows.messages import ADVANCE
+from weft_workflows.messages import ADVANCE, advance_queue
 
 #: What an activity's failure says that is the program's own doing; its details are a line and a reason.
 _DIED: Final = "EvaluatorDied"
@@ -62,7 +62,7 @@ async def advance(event: p.Start | p.Event, too_long: TooLong) -> Advanced:
             ADVANCE,
             RawValue(_packed([p.to_bytes([event]), *parts])),
             result_type=RawValue,
-            task_queue=workflow.info().task_queue,
+            task_queue=advance_queue(workflow.info().task_queue),
             summary=f"L{too_long.line} · long pure code" if too_long.line else "long pure code",
             start_to_close_timeout=timedelta(hours=2),
             heartbeat_timeout=timedelta(seconds=15),

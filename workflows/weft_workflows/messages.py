@@ -14,6 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 RUN_WORKFLOW = "WeftRun"
 #: The type of the activity that carries out long pure code. No tool can have this name.
 ADVANCE = "weft.advance"
+
+
+def advance_queue(task_queue: str) -> str:
+    """Where the workers of a run's task queue listen for long pure code: steps must not come to workers without tools."""
+    return f"{task_queue}:{ADVANCE}"
+
+
 #: Where the memo holds the `RunResult` of a cancelled run, since a cancellation can carry nothing.
 MEMO_END = "end"
 #: The task queue where workers of both roles listen unless told otherwise.
