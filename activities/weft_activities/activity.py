@@ -26,7 +26,7 @@ from weft_activities.json_values import to_plain
 from weft_activities.tool import Tool
 from weft_activities.tool_loop import TOOL_LOOP
 
-#: Seconds between two heartbeats; a third of the timeout of 15 s that steps are started with.
+#: Seconds between two heartbeats, at most: a third of the timeout that steps are started with by default.
 HEARTBEAT_INTERVAL = 5.0
 #: What marks a step that a person had tried again; the step is still the same one to the tool.
 _RETRY_MARK = re.compile(r"~\d+$")

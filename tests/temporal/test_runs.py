@@ -52,6 +52,15 @@ async def test_what_the_history_says_of_a_step(start_run: StartRun) -> None:
     ]
 
 
+@pytest.mark.parametrize(("options", "seconds"), [(None, 15), (RunOptions(heartbeat_timeout=2), 2)])
+async def test_how_soon_a_lost_worker_is_noticed(start_run: StartRun, options: RunOptions | None, seconds: int) -> None:
+    handle = await start_run("straight", options)
+    await handle.result()
+    events = (await handle.fetch_history()).events
+    scheduled = [event.activity_task_scheduled_event_attributes for event in events]
+    assert {each.heartbeat_timeout.seconds for each in scheduled if each.activity_id} == {seconds}
+
+
 async def test_parallel_steps_through_a_window(start_run: StartRun) -> None:
     handle = await start_run("parallel", RunOptions(window=7), count=50)
     assert (await handle.result()).result == list(range(50))

@@ -43,6 +43,9 @@ class RunOptions(_Message):
     activity_task_queue: str | None = None
     #: Steps that may be with the server at once; the rest wait in the run. The server's own limit is 2,000.
     window: int = Field(default=1000, ge=1, le=1900)
+    #: Seconds after which a step's worker that has not reported is taken for dead. Workers report three times as often,
+    #: every five seconds at least; a short time finds a loss soon and takes a busy worker for a lost one.
+    heartbeat_timeout: float = Field(default=15.0, ge=1.0)
     #: How the run was asked for, shown in the UI: the objective's words or the file's name.
     objective: str = ""
     #: What `--tools` was, so that `resume` can load the same ones.

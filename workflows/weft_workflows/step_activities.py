@@ -26,8 +26,6 @@ from weft_workflows.machine import protocol as p
 from weft_workflows.messages import RunOptions, StepState
 from weft_workflows.step_outcomes import UNSURE, Outcome, outcome_of_error, outcome_of_value
 
-#: Weft's own heartbeats come far more often; a worker that misses this is dead.
-HEARTBEAT_TIMEOUT = timedelta(seconds=15)
 #: Tries of a step whose worker is lost, however few attempts its tool or the run allows.
 LOST_WORKER_TRIES = 5
 #: Largest arguments of one step: a payload may have 2 MB, and some of it is the server's.
@@ -138,7 +136,7 @@ class Steps:
             activity_id=activity_id(step.call.step, step.tries),
             summary=summary_of(step),
             start_to_close_timeout=timedelta(seconds=step.spec.timeout),
-            heartbeat_timeout=HEARTBEAT_TIMEOUT,
+            heartbeat_timeout=timedelta(seconds=self._options.heartbeat_timeout),
             retry_policy=retry_policy(step.spec, self._options.attempts),
             cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
             **_event_group(step.call.group),
