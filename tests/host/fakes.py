@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 NAME = "tests.host.fakes:FakeMachine"
+SLOW_TO_KEEP = "tests.host.fakes:SlowToKeep"
 
 
 _LIVING: weakref.WeakSet[FakeMachine] = weakref.WeakSet()
@@ -56,6 +57,14 @@ class FakeMachine:
         if what == "crash":
             _hash_nested("")
         return json.dumps({"texts": self.texts}[what]).encode()
+
+
+class SlowToKeep(FakeMachine):
+    """Takes a tenth of a second for a snapshot, as a wide run does."""
+
+    def snapshot(self) -> bytes:
+        time.sleep(0.1)
+        return super().snapshot()
 
 
 def _hash_nested(_: str) -> int:

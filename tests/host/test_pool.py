@@ -26,7 +26,7 @@ from weft_workflows.host.pool import (
     PoolClosed,
 )
 
-from tests.host.fakes import NAME, FakeMachine
+from tests.host.fakes import NAME, SLOW_TO_KEEP, FakeMachine
 
 
 @pytest.fixture
@@ -109,6 +109,35 @@ def test_the_log_gives_way_to_a_snapshot(pool: HostPool) -> None:
     assert len(handle._log) == 3
     os.kill(came_to(handle.deliver(b"3:pid:")), signal.SIGKILL)
     assert json.loads(handle.deliver(b"4:say:"))[0] == SNAPSHOT_AFTER + 6
+
+
+def test_snapshots_that_take_long_are_seldom_taken() -> None:
+    pool = HostPool(1, machine=SLOW_TO_KEEP)
+    try:
+        handle, _ = pool.start("run", b"1:say:")
+        began = time.monotonic()
+        for n in range(3 * SNAPSHOT_AFTER):
+            handle.deliver(f"2:say:{n}".encode())
+        if time.monotonic() - began < 1:
+            # The first one had to be taken to know what it costs.
+            assert len(handle._log) == 2 * SNAPSHOT_AFTER
+        handle.deliver(b"2:spin:1.1")
+        handle.deliver(b"2:say:")
+        assert len(handle._log) == 0
+    finally:
+        pool.close()
+
+
+def test_a_log_of_many_bytes_gives_way_to_a_snapshot_at_any_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weft_workflows.host.handle._LARGEST_LOG", 100_000)
+    pool = HostPool(1, machine=SLOW_TO_KEEP)
+    try:
+        handle, _ = pool.start("run", b"1:say:")
+        for n in range(10):
+            handle.deliver(b"2:say:" + b"x" * 30_000)
+            assert len(handle._log) == (n + 1) % 4
+    finally:
+        pool.close()
 
 
 def test_a_closed_handle_is_forgotten_by_its_host(pool: HostPool) -> None:

@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from weft_workflows.host.pool import HostPool
     from weft_workflows.host.slot import Slot
 
-#: Events after which a snapshot takes the place of the log.
+#: Events after which a snapshot may take the place of the log.
 SNAPSHOT_AFTER: Final = 256
+#: How many times a snapshot's own time the events of a log have taken before one is worth it: snapshots of wide runs take
+#: long, and all of them together are to be a small part of a run's time.
+_WORTH: Final = 10
+#: Seconds of events, and bytes of them, after which the log gives way to a snapshot at any price: a rebuilt machine
+#: gets all of them again within one call, and they stay in the worker's memory.
+_LONGEST_LOG: Final = 3.0
+_LARGEST_LOG: Final = 32_000_000
 #: Deaths in one call that were nobody's fault, before the call gives up.
 _PATIENCE: Final = 3
 
@@ -56,7 +63,10 @@ class Handle:
         #: Whether calls have the limits of those that have a host for themselves.
         self._long = long
         self._log_seconds = 0.0
+        self._log_bytes = sum(map(len, recipe.events))
         self._snapshot_after = SNAPSHOT_AFTER
+        #: What the last snapshot took, or the restoring of the one that the machine began with.
+        self._snapshot_seconds = 0.0
         #: Events since the handle was made; tells places apart.
         self._delivered = 0
         self._living_in: HostProcess | None = None
@@ -67,7 +77,11 @@ class Handle:
     def begin(self) -> bytes:
         """Starts or restores the machine. Called once, by the pool."""
         with self._lock:
-            return self._ask(*self._base)
+            began = time.monotonic()
+            reply = self._ask(*self._base)
+            if self._base[0] is Op.RESTORE:
+                self._snapshot_seconds = time.monotonic() - began
+            return reply
 
     def deliver(self, event: bytes) -> bytes:
         """One event in, commands out."""
@@ -97,11 +111,10 @@ class Handle:
 
     def settle(self) -> bytes:
         """Ends a time of long calls: from now on the machine is built of its snapshot, which is returned."""
-        snapshot = self.snapshot()
         with self._lock:
-            self._base = (Op.RESTORE, snapshot)
-            self._log.clear()
-            self._log_seconds = 0.0
+            began = time.monotonic()
+            snapshot = self._ask(Op.SNAPSHOT, b"")
+            self._begin_log(snapshot, time.monotonic() - began)
             self._long = False
         return snapshot
 
@@ -163,6 +176,7 @@ class Handle:
         if op == Op.DELIVER:
             self._log.append(body)
             self._log_seconds += time.monotonic() - began
+            self._log_bytes += len(body)
             self._delivered += 1
         self._living_in = process
         return reply
@@ -179,20 +193,36 @@ class Handle:
             )
 
     def _keep_log_short(self, seconds: float) -> None:
-        """A snapshot in place of the log, where re-delivering it would take long and this call has the time."""
-        brief = self._pool.limits.cpu_seconds / 3
-        if self._long or (len(self._log) < self._snapshot_after and self._log_seconds < brief):
+        """A snapshot in place of the log, where that is due and this call, which took so long, has the time."""
+        if self._long or seconds > self._brief or not self._is_snapshot_due():
             return
-        if seconds > brief:
-            return
+        began = time.monotonic()
         try:
             snapshot = self._attempt(Op.SNAPSHOT, b"")
         except (HostDied, HostUnavailable, MachineFailed):
             # The log is as good, only longer; the machine may be in a better mood later.
             self._snapshot_after = 2 * len(self._log)
             self._log_seconds = 0.0
+            self._log_bytes = 0
         else:
-            self._base = (Op.RESTORE, snapshot)
-            self._log.clear()
-            self._log_seconds = 0.0
-            self._snapshot_after = SNAPSHOT_AFTER
+            self._begin_log(snapshot, time.monotonic() - began)
+
+    def _is_snapshot_due(self) -> bool:
+        """Whether delivering the log again would take long, and much longer than a snapshot does."""
+        if self._log_bytes >= _LARGEST_LOG:
+            return True
+        worth = min(_WORTH * self._snapshot_seconds, _LONGEST_LOG)
+        is_long = len(self._log) >= self._snapshot_after or self._log_seconds >= self._brief
+        return is_long and self._log_seconds >= worth
+
+    @property
+    def _brief(self) -> float:
+        return self._pool.limits.cpu_seconds / 3
+
+    def _begin_log(self, snapshot: bytes, seconds: float) -> None:
+        self._base = (Op.RESTORE, snapshot)
+        self._log.clear()
+        self._log_seconds = 0.0
+        self._log_bytes = 0
+        self._snapshot_after = SNAPSHOT_AFTER
+        self._snapshot_seconds = seconds
