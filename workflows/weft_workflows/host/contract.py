@@ -38,7 +38,7 @@ class Machine(Protocol):
     def snapshot(self) -> bytes: ...
 
     def inspect(self, what: str) -> bytes:
-        """JSON that answers a query: `strands` or `variables`."""
+        """JSON that answers a query: `strands`, `variables`, or `guarding` and a JSON list of steps."""
         ...
 
 

@@ -99,12 +99,12 @@ class Loop:
     def call_soon(self, handle: Handle) -> None:
         self.ready.append(handle)
 
-    def call_later(self, seconds: float, handle: Handle, line: int) -> Timer:
-        """Runs the handle after so many seconds of the run's clock."""
+    def call_later(self, seconds: float, handle: Handle, line: int, *, guards: bool = False) -> Timer:
+        """Runs the handle after so many seconds of the run's clock. `guards`: it is a deadline around what waits."""
         self.timer_count += 1
         timer = Timer(self, f"timer-{self.timer_count}", handle)
         self.timers[timer.id] = timer
-        self.commands.append(StartTimer(timer.id, float(seconds), self.now + float(seconds), line))
+        self.commands.append(StartTimer(timer.id, float(seconds), self.now + float(seconds), line, guards))
         return timer
 
     def create_task(self, coroutine: Coroutine, name: str | None = None, path: str | None = None) -> Task:

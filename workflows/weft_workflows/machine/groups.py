@@ -206,7 +206,7 @@ class Timeout:
             self.loop.call_soon(self)
         else:
             line = self.task.line_now() if self.task is not None else 0
-            self.timer = self.loop.call_later(self.moment - self.loop.now, self, line)
+            self.timer = self.loop.call_later(self.moment - self.loop.now, self, line, guards=True)
 
     def run(self) -> None:
         """The deadline has come."""

@@ -18,6 +18,7 @@ from typing import Any
 from weft_workflows.machine.checkpoint import read_checkpoint, write_checkpoint
 from weft_workflows.machine.deadlocks import deadlock, is_deadlock, standing
 from weft_workflows.machine.futures import CancelledError, Task
+from weft_workflows.machine.guards import GUARDING, guarding
 from weft_workflows.machine.json_values import from_json, result_json
 from weft_workflows.machine.program import Program
 from weft_workflows.machine.protocol import (
@@ -35,7 +36,7 @@ from weft_workflows.machine.protocol import (
     to_bytes,
 )
 from weft_workflows.machine.tool_errors import error_of
-from weft_workflows.machine.tracing import format_error, line_of, mark_step, step_of
+from weft_workflows.machine.tracing import format_error, line_of, mark_step, spent_step_of, step_of
 from weft_workflows.machine.unit import load_unit
 from weft_workflows.machine.waits import end_tasks
 from weft_workflows.sandbox.environment import environment_of, take_over
@@ -93,7 +94,11 @@ class Machine:
         return machine
 
     def inspect(self, what: str) -> bytes:
-        """Answers queries as JSON: `strands` (where each stands), `variables` (of the main strand's frames)."""
+        """Answers queries as JSON: `strands` (where each stands), `variables` (of the main strand's frames),
+        `guarding [step, …]` (the timers that are deadlines around those steps).
+        """
+        if what.startswith(GUARDING):
+            return _json(guarding(self._program.loop, json.loads(what.removeprefix(GUARDING))))
         match what:
             case "strands":
                 return _json([self._strand(task) for task in self._program.loop.tasks])
@@ -115,7 +120,7 @@ class Machine:
                 future = loop.steps.pop(event.step, None)
                 if future is not None:
                     error = error_of(event, _tool_of(event.step))
-                    mark_step(error, event.step)
+                    mark_step(error, event.step, spent=event.spent)
                     future.set_exception(error)
             case TimerFired():
                 timer = loop.timers.pop(event.timer, None)
@@ -186,6 +191,7 @@ class Machine:
             step_of(error),
             trace,
             cancelled=isinstance(error, CancelledError),
+            spent=spent_step_of(error),
         )
 
     def _message(self, error: BaseException) -> str:

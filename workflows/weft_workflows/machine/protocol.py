@@ -45,6 +45,8 @@ class StepFailed:
     arguments: str
     base_type: str
     now: float
+    #: Whether this was the last attempt of what might have gone better a little later.
+    spent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,17 @@ class CallTool:
 
 @dataclass(frozen=True, slots=True)
 class StartTimer:
-    """`seconds` from the `now` of the event that is being handled; `deadline` is the same as Unix time."""
+    """`seconds` from the `now` of the event that is being handled; `deadline` is the same as Unix time.
+
+    `guards` tells a deadline, which ends the waiting of others, from a pause of the program's own.
+    """
 
     kind: ClassVar[str] = "start_timer"
     timer: str
     seconds: float
     deadline: float
     line: int
+    guards: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,8 @@ class Fail:
     traceback: str = ""
     #: Set where a CancelledError ended the program: that of the run, or one of its own.
     cancelled: bool = False
+    #: The step whose spent failure this is, or has led to; else ''.
+    spent: str = ""
 
 
 Command = CallTool | StartTimer | CancelStep | CancelTimer | Output | Finish | Fail

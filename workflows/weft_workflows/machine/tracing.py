@@ -23,6 +23,9 @@ from weft_workflows.sandbox.tracing import (
 )
 
 _STEP = "__weft_step__"
+_SPENT = "__weft_spent__"
+#: Errors of a chain that are looked at.
+_LONGEST_CHAIN = 10_000
 
 
 def note_arrival(error: BaseException, function: str, line: int) -> None:
@@ -54,15 +57,37 @@ def line_of(error: BaseException) -> int:
     return trace[-1].line if trace else 0
 
 
-def mark_step(error: BaseException, step: str) -> None:
-    """Notes on an error that it is the outcome of a step."""
+def mark_step(error: BaseException, step: str, *, spent: bool) -> None:
+    """Notes on an error that it is the outcome of a step, and whether of its last attempt."""
     object_setattr(error, _STEP, step)
+    if spent:
+        object_setattr(error, _SPENT, True)
 
 
 def step_of(error: BaseException) -> str:
     """The step that the error is the outcome of. A program can put anything into its error's `__dict__`."""
     found = error.__dict__.get(_STEP, "")
     return found if type(found) is str else ""
+
+
+def spent_step_of(error: BaseException) -> str:
+    """The step whose spent failure the error is or has led to: what it was raised from, while handling, or as a group of.
+
+    The search ends at other outcomes of steps: an answer of a tool is its own, whatever was being handled.
+    """
+    pending, seen = [error], {id(error)}
+    while pending and len(seen) < _LONGEST_CHAIN:
+        error = pending.pop()
+        if step := step_of(error):
+            if error.__dict__.get(_SPENT) is True:
+                return step
+            continue
+        members = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        for cause in (error.__context__, error.__cause__, *reversed(members)):
+            if cause is not None and id(cause) not in seen:
+                seen.add(id(cause))
+                pending.append(cause)
+    return ""
 
 
 def format_error(error: BaseException, environment: Environment) -> str:

@@ -127,7 +127,7 @@ class AsCompleted:
             future.add_callback(self)
         if self.todo and timeout is not None:
             line = program.loop.current.line_now() if program.loop.current is not None else 0
-            self.timer = program.loop.call_later(timeout, ExpireAsCompleted(self), line)
+            self.timer = program.loop.call_later(timeout, ExpireAsCompleted(self), line, guards=True)
         self.left = len(self.todo)
 
     def __iter__(self) -> Iterator[Coroutine]:

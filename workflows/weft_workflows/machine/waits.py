@@ -77,7 +77,7 @@ class Deadline:
         self.timer: Timer | None = None
 
     def start(self, loop: Loop, seconds: float, line: int) -> None:
-        self.timer = loop.call_later(seconds, self, line)
+        self.timer = loop.call_later(seconds, self, line, guards=True)
 
     def run(self) -> None:
         """The timer fired."""
