@@ -1,0 +1,174 @@
+"""Replays recorded histories on today's code: `python -m tests.temporal.refitting FILE…`; one line for each.
+
+The SDK compares the commands of a replay with those in history by their kinds and ids; what a step is called with and
+what the run gives in the end is compared here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import logging
+import re
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowHistory
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+from temporalio.runtime import Runtime, TelemetryConfig
+from temporalio.worker import (
+    ExecuteWorkflowInput,
+    Interceptor,
+    Replayer,
+    StartActivityInput,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
+)
+from weft_worker.payloads import converter
+from weft_workflows import evaluators
+from weft_workflows.host.pool import HostPool
+from weft_workflows.messages import ADVANCE
+from weft_workflows.run_workflow import RunWorkflow
+
+#: How the SDK says what failed, and how it names the event at which a replay differs.
+_CORE_MESSAGE = re.compile(r'message: "((?:[^"\\]|\\.)*)"')
+_AT_EVENT = re.compile(r"HistoryEvent\(id: (\d+)|event_id: (\d+)")
+
+
+@dataclass
+class Replayed:
+    """What a replay has done, to be compared with history."""
+
+    steps: dict[str, bytes] = field(default_factory=dict)
+    #: The result as plain data, or the type and the message of what the run failed with.
+    end: Any = None
+
+
+class Differs(Exception):
+    """A replay gives the commands of history, with other contents."""
+
+
+_replayed = Replayed()
+
+
+class Watching(Interceptor):
+    """Notes in `_replayed` what the workflow asks for."""
+
+    def workflow_interceptor_class(self, asked: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
+        return _Inbound
+
+
+class _Inbound(WorkflowInboundInterceptor):
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        super().init(_Outbound(outbound))
+
+    async def execute_workflow(self, started: ExecuteWorkflowInput) -> Any:
+        try:
+            result = await super().execute_workflow(started)
+        except ApplicationError as failure:
+            _replayed.end = [failure.type, failure.message]
+            raise
+        _replayed.end = result.model_dump(mode="json")
+        return result
+
+
+class _Outbound(WorkflowOutboundInterceptor):
+    def start_activity(self, step: StartActivityInput) -> Any:
+        (arguments,) = step.args
+        if isinstance(arguments, RawValue) and step.activity != ADVANCE:
+            assert step.activity_id is not None
+            _replayed.steps[step.activity_id] = arguments.payload.data
+        return super().start_activity(step)
+
+
+async def main(files: list[Path]) -> None:
+    # What differs is printed below; the SDK and its core would log it as well.
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)
+    runtime = Runtime(telemetry=TelemetryConfig(logging=None))
+    pool = HostPool(size=1)
+    # The replayer takes what lasts longer than two seconds for a deadlock; the start of a host may.
+    pool.wait_ready()
+    evaluators.install(pool)
+    with tempfile.TemporaryDirectory() as payloads:
+        replayer = Replayer(
+            workflows=[RunWorkflow],
+            data_converter=converter(Path(payloads)),
+            interceptors=[Watching()],
+            runtime=runtime,
+        )
+        for file in files:
+            print(await _refit(replayer, file), flush=True)
+    pool.close()
+
+
+async def _refit(replayer: Replayer, file: Path) -> str:
+    global _replayed
+    _replayed = Replayed()
+    name, version = file.name.partition(".")[0], file.parent.name
+    history = WorkflowHistory.from_json(name, gzip.decompress(file.read_bytes()).decode())
+    try:
+        await replayer.replay_workflow(history)
+        _compare(history)
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is what would happen to the run)
+        said = _words_of(error)
+        return f"BREAKS {version}/{name}: {said}{_around(history, said)}"
+    return f"fits {version}/{name}"
+
+
+def _compare(history: WorkflowHistory) -> None:
+    for event in history.events:
+        scheduled = event.activity_task_scheduled_event_attributes
+        if scheduled.activity_id in _replayed.steps:
+            recorded, now = scheduled.input.payloads[0].data, _replayed.steps.pop(scheduled.activity_id)
+            if recorded != now:
+                raise Differs(
+                    f"the step {scheduled.activity_id} (HistoryEvent(id: {event.event_id})) was called with"
+                    f" {recorded.decode()[:500]} and is now called with {now.decode()[:500]}"
+                )
+    if (ended := _end_of(history.events[-1])) is not None and ended != _replayed.end:
+        raise Differs(f"the run ended with {str(ended)[:500]} and now ends with {str(_replayed.end)[:500]}")
+
+
+def _end_of(event: HistoryEvent) -> Any:
+    """As `Replayed.end`; None where the run was cancelled."""
+    if event.HasField("workflow_execution_failed_event_attributes"):
+        failure = event.workflow_execution_failed_event_attributes.failure
+        return [failure.application_failure_info.type, failure.message]
+    result = event.workflow_execution_completed_event_attributes.result.payloads
+    return json.loads(result[0].data) if result else None
+
+
+def _words_of(error: Exception) -> str:
+    """The SDK's core puts the printed form of its own failure around the message."""
+    found = _CORE_MESSAGE.search(str(error))
+    return found.group(1) if found else f"{type(error).__name__}: {error}"
+
+
+def _around(history: WorkflowHistory, said: str) -> str:
+    """The part of history that an error names, where it names any."""
+    found = _AT_EVENT.search(said)
+    if found is None:
+        return ""
+    at = int(found.group(1) or found.group(2))
+    lines = [_line(event) for event in history.events if at - 4 <= event.event_id <= at]
+    return "\n  history has, up to there:" + "".join(f"\n    {line}" for line in lines)
+
+
+def _line(event: HistoryEvent) -> str:
+    from temporalio.api.enums.v1 import EventType
+
+    kind = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_").lower()
+    step = event.activity_task_scheduled_event_attributes.activity_id
+    timer = event.timer_started_event_attributes.timer_id
+    return " ".join(part for part in (str(event.event_id), kind, step, timer) if part)
+
+
+if __name__ == "__main__":
+    asyncio.run(main([Path(name) for name in sys.argv[1:]]))
