@@ -40,7 +40,11 @@ def make_activity(tool: Tool, result_limit: int | None) -> Callable[[dict[str, A
         context = _step_context()
         try:
             async with _heartbeats(context):
-                text = await TOOL_LOOP.run(lambda: call_tool_json(tool, arguments, context, result_limit=result_limit))
+                # A cancelled activity ends when its tool has: what history says of it is true then.
+                text = await TOOL_LOOP.run(
+                    lambda: call_tool_json(tool, arguments, context, result_limit=result_limit, lingers=True),
+                    closing=activity.wait_for_worker_shutdown,
+                )
         except Exception as error:  # noqa: BLE001 (whatever the tool raised is told to the run)
             failure = as_application_error(describe_failure(error))
             raise failure.with_traceback(tool_frames(error)) from None

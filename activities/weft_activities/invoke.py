@@ -2,7 +2,8 @@
 
 The same core serves the Temporal activity and the in-memory driver. Always holds: the tool gets arguments of the hinted
 types or is not called; what comes out is JSON or an exception of the tool; a plain function runs in a thread of its
-own and never blocks the event loop. Importing this costs no Temporal.
+own and never blocks the event loop; a call keeps its place among the tool's concurrent ones until its code has ended,
+also where nobody waits for it any more. Importing this costs no Temporal.
 """
 
 from __future__ import annotations
@@ -63,14 +64,37 @@ async def call_tool(tool: Tool, arguments: dict[str, Any], step: StepContext) ->
 
 
 async def call_tool_json(
-    tool: Tool, arguments: dict[str, Any], step: StepContext, *, result_limit: int | None = json_values.RESULT_LIMIT
+    tool: Tool,
+    arguments: dict[str, Any],
+    step: StepContext,
+    *,
+    result_limit: int | None = json_values.RESULT_LIMIT,
+    lingers: bool = False,
 ) -> bytes:
-    """`call_tool`, with the result as JSON text."""
+    """`call_tool`, with the result as JSON text.
+
+    A thread cannot be stopped. Where this is cancelled it ends at once all the same and drops the thread's late outcome,
+    or, where it `lingers`, when the thread has ended: with its result if it gave one.
+    """
     bound = _bind(tool, arguments)
-    async with limiter_of(tool):
+    limiter = limiter_of(tool)
+    await limiter.acquire()
+    threads: list[asyncio.Future[Any]] = []
+    try:
         with running_step(step):
-            returned = await _run(tool, bound, step)
+            returned = await _run(tool, bound, step, threads, lingers)
+    finally:
+        _when_all_ended(threads, limiter.release)
     return _encode_result(tool, returned, result_limit)
+
+
+def _when_all_ended(threads: list[asyncio.Future[Any]], act: Callable[[], None]) -> None:
+    """Acts now, or once the thread that a cancelled call has left behind ends."""
+    left = next((thread for thread in threads if not thread.done()), None)
+    if left is None:
+        act()
+    else:
+        left.add_done_callback(lambda _: act())
 
 
 def _bind(tool: Tool, arguments: dict[str, Any]) -> inspect.BoundArguments:
@@ -91,12 +115,16 @@ def _argument_error(tool: Tool, error: ValidationError) -> Exception:
     return TypeError(f"{tool.name}(): {listed}; it takes ({', '.join(tool.spec.parameter_names())})")
 
 
-async def _run(tool: Tool, bound: inspect.BoundArguments, step: StepContext) -> Any:
+async def _run(
+    tool: Tool, bound: inspect.BoundArguments, step: StepContext, threads: list[asyncio.Future[Any]], lingers: bool
+) -> Any:
     """Calls the function. Only a cancellation from outside leaves this as CancelledError."""
     try:
         if inspect.iscoroutinefunction(tool.function):
             return await tool.function(*bound.args, **bound.kwargs)
-        returned = await _in_thread(lambda: tool.function(*bound.args, **bound.kwargs), tool.name)
+        ended = _in_thread(lambda: tool.function(*bound.args, **bound.kwargs), tool.name)
+        threads.append(ended)
+        returned = await _outcome(ended, step, lingers)
         # A plain function may hand out a coroutine, as a decorated one does.
         return await returned if inspect.isawaitable(returned) else returned
     except asyncio.CancelledError as error:
@@ -114,8 +142,8 @@ async def _run(tool: Tool, bound: inspect.BoundArguments, step: StepContext) -> 
         raise RuntimeError(f"{tool.name}() raised {error!r}: a tool must not end the process that runs it") from error
 
 
-async def _in_thread(call: Callable[[], Any], name: str) -> Any:
-    """Runs a call in a thread of its own; where this is cancelled, its late outcome is dropped.
+def _in_thread(call: Callable[[], Any], name: str) -> asyncio.Future[tuple[Any, BaseException | None]]:
+    """Begins a call in a thread of its own. Gives what it returned and what it raised, when it has ended.
 
     Not a pool: steps that block for minutes would starve it, and a pool's threads hold up the end of the process.
     How many run at once is bounded by the worker.
@@ -141,7 +169,21 @@ async def _in_thread(call: Callable[[], Any], name: str) -> Any:
             return
 
     threading.Thread(target=work, name=f"weft-tool-{name}", daemon=True).start()
-    value, failure = await outcome
+    return outcome
+
+
+async def _outcome(ended: asyncio.Future[tuple[Any, BaseException | None]], step: StepContext, lingers: bool) -> Any:
+    """What a thread gives. A thread that is told of a cancellation and raises has been cancelled."""
+    try:
+        value, failure = await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        # The thread can look at it from now on.
+        step.cancelled = True
+        if not lingers:
+            raise
+        value, failure = await asyncio.shield(ended)
+        if failure is not None:
+            raise
     if failure is not None:
         raise failure
     return value

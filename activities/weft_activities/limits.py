@@ -7,8 +7,6 @@ Always holds: calls begin in the order in which they asked, at most `max_concurr
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
-from types import TracebackType
 from weakref import WeakKeyDictionary
 
 from weft_activities.tool import Tool
@@ -26,24 +24,23 @@ def limiter_of(tool: Tool) -> Limiter:
 
 
 class Limiter:
-    """`async with limiter:` waits for a place and for the moment to begin."""
+    """`acquire` waits for a place and for the moment to begin; whoever has a place gives it back with `release`."""
 
     def __init__(self, max_concurrent: int | None, rate_per_second: float | None) -> None:
         self._places = asyncio.Semaphore(max_concurrent) if max_concurrent else None
         self._gap = 1 / rate_per_second if rate_per_second else 0.0
         self._next_start = 0.0
 
-    async def __aenter__(self) -> None:
-        async with AsyncExitStack() as undo:
-            if self._places is not None:
-                await self._places.acquire()
-                undo.callback(self._places.release)
+    async def acquire(self) -> None:
+        if self._places is not None:
+            await self._places.acquire()
+        try:
             await self._wait_for_turn()
-            undo.pop_all()
+        except BaseException:
+            self.release()
+            raise
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
-    ) -> None:
+    def release(self) -> None:
         if self._places is not None:
             self._places.release()
 

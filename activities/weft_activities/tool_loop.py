@@ -27,11 +27,15 @@ class ToolLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run(
+        self,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        closing: Callable[[], Coroutine[Any, Any, None]] | None = None,
+    ) -> T:
         """Awaits `work()` on the tools' loop, in the caller's context variables.
 
         A cancellation is handed on to the work and its end is waited for, as if it were awaited here; but not for
-        longer than CANCEL_GRACE, since work that blocks does not hear of it.
+        longer than CANCEL_GRACE after `closing()` has returned, since work that blocks does not hear of it.
         """
         loop = self._running_loop()
         started: list[asyncio.Task[T]] = []
@@ -41,7 +45,7 @@ class ToolLoop:
         except asyncio.CancelledError:
             if not ended.done():
                 loop.call_soon_threadsafe(_cancel, started)
-                await asyncio.wait({ended}, timeout=CANCEL_GRACE)
+                await _end_or_grace(ended, closing)
             if not ended.done() or ended.cancelled():
                 raise
             done = ended.result()
@@ -72,6 +76,16 @@ async def _supervise(work: Callable[[], Coroutine[Any, Any, T]], started: list[a
     started.append(task)
     await asyncio.wait({task})
     return task
+
+
+async def _end_or_grace(ended: asyncio.Future[Any], closing: Callable[[], Coroutine[Any, Any, None]] | None) -> None:
+    if closing is not None:
+        closed = asyncio.create_task(closing())
+        try:
+            await asyncio.wait({ended, closed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closed.cancel()
+    await asyncio.wait({ended}, timeout=CANCEL_GRACE)
 
 
 def _cancel(started: list[asyncio.Task[T]]) -> None:

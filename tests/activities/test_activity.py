@@ -17,8 +17,8 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from weft_activities import StepContext, current_step, tool
-from weft_activities.invoke import activity_for
-from weft_activities.tool import tool_of
+from weft_activities.invoke import activity_for, call_tool
+from weft_activities.tool import make_tool, tool_of
 from weft_activities.tool_loop import ToolLoop
 
 
@@ -172,12 +172,40 @@ async def test_a_cancelled_activity_cancels_its_tool_and_waits_for_its_end() -> 
     assert seen == ["cleaned up"]
 
 
-async def test_a_cancelled_activity_does_not_wait_for_a_thread() -> None:
+@pytest.mark.parametrize("outcome", ["gives", "raises"])
+async def test_a_cancelled_activity_ends_when_its_thread_does(outcome: str) -> None:
+    begun, told, release = threading.Event(), threading.Event(), threading.Event()
+
+    def f() -> str:
+        step = current_step()
+        begun.set()
+        while not step.cancelled:
+            time.sleep(0.005)
+        told.set()
+        release.wait(10)
+        if outcome == "raises":
+            raise InterruptedError
+        return "finished"
+
+    env = environment()
+    running = asyncio.ensure_future(env.run(made_of(f), {}))
+    await asyncio.to_thread(begun.wait, 10)
+    env.cancel()
+    assert await asyncio.to_thread(told.wait, 10), "a thread sees that it is cancelled"
+    assert not running.done()
+    release.set()
+    if outcome == "raises":
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    else:
+        assert (await running).payload.data == b'"finished"'
+
+
+async def test_a_worker_that_shuts_down_does_not_wait_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weft_activities.tool_loop.CANCEL_GRACE", 0.05)
     begun, release = threading.Event(), threading.Event()
-    steps: list[StepContext] = []
 
     def f() -> None:
-        steps.append(current_step())
         begun.set()
         release.wait(10)
 
@@ -185,10 +213,38 @@ async def test_a_cancelled_activity_does_not_wait_for_a_thread() -> None:
     running = asyncio.ensure_future(env.run(made_of(f), {}))
     await asyncio.to_thread(begun.wait, 10)
     env.cancel()
+    env.worker_shutdown()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert steps[0].cancelled
     release.set()
+
+
+async def test_a_thread_that_nobody_waits_for_keeps_its_place() -> None:
+    """A tool that may run once at a time does, even where a step of it was given up."""
+    running, release = threading.Semaphore(0), threading.Event()
+    at_once: list[int] = []
+    now = 0
+
+    def f() -> None:
+        nonlocal now
+        now += 1
+        at_once.append(now)
+        running.release()
+        release.wait(10)
+        now -= 1
+
+    made = make_tool(f, {"max_concurrent": 1})
+    first = asyncio.ensure_future(call_tool(made, {}, StepContext("r", "s1")))
+    await asyncio.to_thread(running.acquire, True, 10)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    second = asyncio.ensure_future(call_tool(made, {}, StepContext("r", "s2")))
+    await asyncio.sleep(0.05)
+    assert at_once == [1]
+    release.set()
+    await second
+    assert at_once == [1, 1]
 
 
 async def test_a_tool_that_ignores_its_cancellation_gives_its_result() -> None:

@@ -60,8 +60,8 @@ async def test_a_place_is_given_back_after_failures_and_cancellations() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    async with asyncio.timeout(5), limiter_of(found):
-        pass
+    async with asyncio.timeout(5):
+        await limiter_of(found).acquire()
 
 
 def test_a_tool_outlives_its_event_loop() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,36 @@ async def until_cancelled(log: str) -> None:
         await asyncio.Event().wait()
     finally:
         note(log, "stopped")
+
+
+@tool(effect="read")
+async def told(log: str) -> None:
+    """Waits for ever; notes when it was cancelled."""
+    note(log, "started")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        note(log, str(time.time()))
+
+
+@tool(effect="write")
+def told_in_a_thread(log: str) -> None:
+    """Works until nobody waits for it any more; notes when that was."""
+    step = current_step()
+    note(log, "started")
+    while not step.cancelled:
+        time.sleep(0.01)
+    note(log, str(time.time()))
+
+
+@tool(effect="write")
+def deaf(log: str, gate: str) -> str:
+    """Does not look whether it is cancelled; works until a file exists."""
+    note(log, "started")
+    while not Path(gate).exists():
+        time.sleep(0.02)
+    note(log, "finished")
+    return "finished"
 
 
 TOOLS: dict[str, Tool] = {

@@ -31,6 +31,9 @@ _NO_TOOL = re.compile(r"Activity function (\S+) for workflow .* is not registere
 #: Failures of a workflow's task after which the worker itself does better.
 _PASSING = {"HostRestarted", "HostBusy", "EvaluatorDied"}
 _AGAIN = re.compile(r"~\d+$")
+#: What is said of a step that the program no longer waits for, while its tool has not told of its end.
+STILL_RUNNING = "cancelled while it ran; its tool has not ended, as far as is known"
+FINISHED_ANYWAY = "cancelled while it ran; its tool finished all the same"
 
 
 @dataclass
@@ -122,8 +125,8 @@ class RunHistory:
                 return await self._schedule(event)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
                 scheduled = event.activity_task_started_event_attributes.scheduled_event_id
-                if scheduled in self._scheduled:
-                    self._scheduled[scheduled].state = "running"
+                if (step := self._scheduled.get(scheduled)) is not None and step.state != "cancelled":
+                    step.state = "running"
             case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
                 completed = event.activity_task_completed_event_attributes
                 return self._close(completed.scheduled_event_id, event, "completed")
@@ -133,6 +136,9 @@ class RunHistory:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
                 expired = event.activity_task_timed_out_event_attributes
                 return self._close(expired.scheduled_event_id, event, "failed", expired.failure)
+            case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED:
+                requested = event.activity_task_cancel_requested_event_attributes
+                return self._cancel(requested.scheduled_event_id, event)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
                 cancelled = event.activity_task_canceled_event_attributes
                 return self._close(cancelled.scheduled_event_id, event, "cancelled")
@@ -186,8 +192,19 @@ class RunHistory:
         if step is None:
             self.computing = None  # no step has ended, but long pure code
             return None
+        if step.state == "cancelled":
+            # It has been told of. Only whether its tool has ended is news; the program has long gone on.
+            step.error = FINISHED_ANYWAY if state == "completed" else None
+            return None
         step.state, step.ended = state, _seconds(event)
         step.error = words_of(failure) if failure is not None else None
+        return step
+
+    def _cancel(self, scheduled: int, event: HistoryEvent) -> Step | None:
+        """The program waits no longer. Where the tool has not begun, the next event says so."""
+        step = self._scheduled.get(scheduled)
+        if step is not None:
+            step.state, step.ended, step.error = "cancelled", _seconds(event), STILL_RUNNING
         return step
 
     def _hide(self, tool: str, arguments: Any) -> Any:

@@ -43,6 +43,9 @@ SETTINGS = (
     # The defaults of 20 polls a second make each step take 45 to 50 ms; with these it takes 8.5 ms.
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=5000"),
     *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=5000"),
+    # A cancelled tool hears of it in 20 ms rather than with its worker's next heartbeat, some seconds later.
+    *("--dynamic-config-value", "system.enableCancelActivityWorkerCommand=true"),
+    *("--dynamic-config-value", "frontend.WorkerCommandsEnabled=true"),
     # Parallel steps take 2.6 ms rather than 6.9 ms; `normal` would be faster still and can lose commits at a
     # power cut.
     *("--sqlite-pragma", "journal_mode=wal"),

@@ -1,0 +1,112 @@
+"""Steps that the program cancels while their tools run: what the tools hear, and what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+from weft_worker.history import FINISHED_ANYWAY, STILL_RUNNING, RunHistory, Step
+from weft_workflows.host.pool import HostPool
+
+from tests.temporal.conftest import Handle, StartRun, eventually, worker_on
+
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("listening")]
+
+#: Seconds; heartbeats alone would bring the word five seconds after the tool began, which is four after it is cancelled.
+SOON = 2.5
+CANCELS = """
+task = asyncio.create_task({call})
+await asyncio.sleep(1)
+task.cancel()
+try:
+    await task
+except asyncio.CancelledError:
+    return time.time()
+"""
+EXPIRES = """
+try:
+    await asyncio.wait_for({call}, 1)
+except TimeoutError:
+    return time.time()
+"""
+GOES_ON = """
+task = asyncio.create_task(deaf({log!r}, {gate!r}))
+await asyncio.sleep(0.5)
+task.cancel()
+await echo("gone on")
+return await gated_read({log!r}, {go!r})
+"""
+
+
+@pytest.fixture
+async def listening(client: Client, queue: str) -> AsyncIterator[None]:
+    pool = HostPool(size=1)
+    async with worker_on(client, pool, queue):
+        yield
+    pool.close()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+def lines(log: Path) -> list[str]:
+    return log.read_text().splitlines() if log.exists() else []
+
+
+async def steps_of(client: Client, handle: Handle) -> list[Step]:
+    history = RunHistory(client)
+    async for _ in history.follow(handle.id, wait=False):
+        pass
+    return list(history.steps.values())
+
+
+@pytest.mark.parametrize("tool", ["told", "told_in_a_thread"])
+@pytest.mark.parametrize("source", [CANCELS, EXPIRES], ids=["cancel", "wait_for"])
+async def test_a_cancelled_tool_hears_of_it_at_once(start_plan: StartRun, log: Path, tool: str, source: str) -> None:
+    handle = await start_plan(source.format(call=f"{tool}({str(log)!r})"))
+    cancelled = (await handle.result()).result
+    await eventually(lambda: _has(log, 2))
+    assert float(lines(log)[1]) - cancelled < SOON
+
+
+async def test_tools_hear_of_a_cancelled_run(client: Client, start_plan: StartRun, log: Path) -> None:
+    handle = await start_plan(f"await asyncio.gather(told({str(log)!r}), told_in_a_thread({str(log)!r}))")
+    await eventually(lambda: _has(log, 2))
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    await eventually(lambda: _has(log, 4))
+    assert [step.state for step in await steps_of(client, handle)] == ["cancelled", "cancelled"]
+
+
+async def test_the_program_does_not_wait_for_a_tool_that_goes_on(
+    client: Client, start_plan: StartRun, log: Path, tmp_path: Path
+) -> None:
+    """It may still write: what is recorded says so, and that it finished once it has."""
+    gate, go = tmp_path / "gate", tmp_path / "go"
+    handle = await start_plan(GOES_ON.format(log=str(log), gate=str(gate), go=str(go)))
+
+    async def gone_on() -> list[Step]:
+        steps = await steps_of(client, handle)
+        return steps if len(steps) == 3 else []
+
+    deaf, echo, _ = await eventually(gone_on)
+    assert (deaf.state, deaf.error, echo.state) == ("cancelled", STILL_RUNNING, "completed")
+    assert "finished" not in lines(log)
+    gate.write_text("")
+
+    async def has_finished() -> bool:
+        return (await steps_of(client, handle))[0].error == FINISHED_ANYWAY
+
+    await eventually(has_finished)
+    go.write_text("end")
+    assert (await handle.result()).result == "end"
+
+
+async def _has(log: Path, count: int) -> bool:
+
+    return len(lines(log)) >= count
