@@ -109,7 +109,7 @@ def test_a_table_whose_objects_need_each_other_is_refused() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "remedy"),
     [
-        ("weft", CHECKPOINT_VERSION + 1, "version of Weft that began it"),
+        ("weft", CHECKPOINT_VERSION + 1, "version of Weft that wrote it"),
         ("python", "3.99", "a worker with Python 3.99"),
     ],
 )

@@ -14,6 +14,7 @@ import json
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from weft_compiler.plan import running_python
@@ -29,7 +30,9 @@ from weft_workflows.sandbox.environment import environment_of
 from weft_workflows.sandbox.meter import LimitExceeded
 
 #: To be raised whenever what is stored changes; `tests/machine/test_checkpoint_version.py` notices.
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
+#: Versions that can be read. Version 1 had records of their own for what only one object holds (`codec_strands.OLD`).
+_READ = (1, 2)
 #: Bytes from which a checkpoint is compressed. At the fastest level that is quick beside the encoding, and texts of many
 #: records shrink to a seventh (`benchmarks/checkpoints.py`).
 _COMPRESSED_FROM = 32_768
@@ -55,7 +58,7 @@ def _without_collections() -> Iterator[None]:
 def write_checkpoint(program: Program, main: Task, flags: list[bool], plan_json: str) -> bytes:
     """The state as bytes. Raises Unstorable where a value cannot be kept."""
     run = Surroundings(program)
-    encoder = Encoder(run, lambda value: kind_of(run, value))
+    encoder = Encoder(run, partial(kind_of, run))
     header = {"weft": CHECKPOINT_VERSION, "python": running_python(), "plan": plan_json, "seed": program.seed}
     state = [_namespace(program), _identities(program), main, flags, _loop_state(program), _run_state(program)]
     modules = {"modules": list(run.environment.modules)}
@@ -94,10 +97,10 @@ def _read(data: bytes) -> dict[str, Any]:
         version, python = kept["weft"], kept["python"]
     except (ValueError, KeyError, TypeError, zlib.error) as problem:
         raise DamagedCheckpoint(f"this is not a checkpoint: {problem}") from None
-    if version != CHECKPOINT_VERSION:
+    if version not in _READ:
         raise WrongCheckpoint(
-            f"the checkpoint has version {version}, this worker reads {CHECKPOINT_VERSION}; "
-            "continue the run on a worker of the version of Weft that began it"
+            f"the checkpoint has version {version}, this worker reads {_READ[0]} to {_READ[-1]}; "
+            "continue the run on a worker of the version of Weft that wrote it, or a later one"
         )
     if python != running_python():
         raise WrongCheckpoint(
@@ -131,12 +134,14 @@ def _loop_state(program: Program) -> list[Any]:
     assert loop.current is None, "a checkpoint is taken between events"
     assert not loop.commands, "a checkpoint is taken when all commands are out"
     counts = [loop.now, loop.task_count, loop.timer_count]
-    return [*counts, list(loop.ready), list(loop.tasks), loop.timers, loop.steps]
+    return [*counts, list(loop.ready), list(loop.tasks), loop.timers, list(loop.steps.values())]
 
 
 def _set_loop_state(program: Program, kept: list[Any]) -> None:
     loop = program.loop
-    loop.now, loop.task_count, loop.timer_count, ready, tasks, loop.timers, loop.steps = kept
+    loop.now, loop.task_count, loop.timer_count, ready, tasks, loop.timers, steps = kept
+    # Version 1 has them by their ids.
+    loop.steps = steps if isinstance(steps, dict) else {step.step: step for step in steps}
     loop.ready = deque(ready)
     loop.tasks = dict.fromkeys(tasks)
     loop.commands = []

@@ -16,6 +16,7 @@ from weft_workflows.machine import (
     codec_iterators,
     codec_members,
     codec_objects,
+    codec_strands,
     codec_values,
 )
 from weft_workflows.machine.codec import Kind, Unstorable
@@ -27,6 +28,7 @@ _BY_TYPE: dict[type, Kind] = {
     **codec_iterators.KINDS,
     **codec_functions.KINDS,
     **codec_objects.KINDS,
+    **codec_strands.KINDS,
     codec_members.MemberWalk: codec_members.MEMBER_WALK,
     types.TracebackType: codec_errors.TRACEBACK,
 }
@@ -38,6 +40,7 @@ BY_TAG: dict[str, Kind] = {
         *codec_iterators.OTHER_KINDS,
         *codec_functions.OTHER_KINDS,
         *codec_classes.OTHER_KINDS,
+        *codec_strands.OLD,
         codec_errors.ERROR,
         codec_values.MARK,
     )
@@ -48,7 +51,7 @@ def kind_of(run: Surroundings, value: Any) -> Kind:
     """The kind of a value. Raises Unstorable where there is none."""
     found = _BY_TYPE.get(type(value))
     if found is not None:
-        return _kind_of_generator(value, found) if isinstance(value, types.GeneratorType) else found
+        return _kind_of_generator(value, found) if type(value) is types.GeneratorType else found
     if isinstance(value, types.FunctionType):
         return codec_functions.kind_of_function(run, value)
     if isinstance(value, type):

@@ -125,9 +125,18 @@ class Encoder:
         }
         return ["o", kept]
 
-    def _elements(self, value: Any) -> list[Any]:
+    def _elements(self, value: Sequence[Any]) -> list[Any]:
+        # As above: what stands for itself most often is told here.
         put = self._put
-        return [put(each) for each in value]
+        return [
+            each
+            if each is None
+            or (kind := type(each)) is bool
+            or (kind is str and len(each) <= _SHORT)
+            or (kind is int and -_SMALL < each < _SMALL)
+            else put(each)
+            for each in value
+        ]
 
     def _pairs(self, value: dict[Any, Any]) -> Any:
         contents = [self._put(each) for pair in value.items() for each in pair]
@@ -140,9 +149,9 @@ class Encoder:
             parts, contents = kind.take(self._run, value)
         except Unstorable as problem:
             raise Unstorable(problem.value, self._where(), problem.remedy) from None
-        record: list[Any] = [kind.tag, [self._put(each) for each in parts]]
+        record: list[Any] = [kind.tag, self._elements(parts) if parts else []]
         if contents is not None:
-            record.append([self._put(each) for each in contents])
+            record.append(self._elements(contents))
             if kind.hashes:
                 self._note_hashes(record[2], kind.hashes)
         return record
@@ -217,9 +226,15 @@ class Decoder:
         """The root. Raises DamagedCheckpoint where objects need each other to be made."""
         for index, record in enumerate(self._records):
             self._make_plain(index, record)
-        for index in range(len(self._records)):
-            if self._objects[index] is _ABSENT:
+        for index, record in enumerate(self._records):
+            if self._objects[index] is not _ABSENT:
+                continue
+            if record[1] or (kind := self._kinds.get(record[0])) is None:
                 self._make(index)
+            else:
+                # Most objects need nothing to be made.
+                self._objects[index] = kind.make(self._run)
+                self._made.append(index)
         self._fill_all()
         return self._objects[0]
 

@@ -190,8 +190,17 @@ def _fill_context(_run: Surroundings, target: Any, contents: list[Any]) -> None:
         target.traps[signal] = signal.__name__ in contents[7].split()
 
 
+def decimal_context_of(variables: contextvars.Context) -> decimal.Context | None:
+    """The decimal context that was set there, which is all that a program sees of context variables."""
+    for each in variables:
+        if each.name == "decimal_context":
+            found: decimal.Context = variables[each]
+            return found
+    return None
+
+
 def _context_variables(_run: Surroundings, value: contextvars.Context) -> Taken:
-    return (), [next((value[each] for each in value if each.name == "decimal_context"), None)]
+    return (), [decimal_context_of(value)]
 
 
 def _fill_context_variables(_run: Surroundings, target: contextvars.Context, contents: list[Any]) -> None:

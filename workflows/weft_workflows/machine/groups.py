@@ -38,7 +38,8 @@ class TaskGroup:
         self.parent: Task | None = None
         #: Whether the group itself has cancelled its parent.
         self.parent_cancelled = False
-        self.tasks: list[Task] = []
+        #: In their order; a dict, since one of many leaves at each event.
+        self.tasks: dict[Future, None] = {}
         self.errors: list[BaseException] = []
         self.base_error: BaseException | None = None
         self.completed: Future | None = None
@@ -59,7 +60,7 @@ class TaskGroup:
         if not isinstance(coro, Coroutine):
             raise TypeError(f"a coroutine was expected, got {coro!r}")
         task = self.loop.create_task(coro, None if name is None else str(name))
-        self.tasks.append(task)
+        self.tasks[task] = None
         task.add_callback(self)
         return task
 
@@ -84,7 +85,7 @@ class TaskGroup:
 
     def run(self, task: Future) -> None:
         """Callback of a task of the group."""
-        self.tasks = [t for t in self.tasks if t is not task]
+        self.tasks.pop(task, None)
         if self.completed is not None and not self.tasks and not self.completed.done():
             self.completed.set_result(True)
         if task.cancelled() or task.error is None:

@@ -1,11 +1,12 @@
 """asyncio's locks: `Lock`, `Event`, `Semaphore`, `BoundedSemaphore`, `Condition`, fair as in CPython 3.13.
 
-Who waits stands in a list, first come, first served; a waiter that is cancelled passes on what it was given.
+Who waits stands in a line, first come, first served; a waiter that is cancelled passes on what it was given.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.machine.frames import Outcome
@@ -47,7 +48,7 @@ class Lock(_Held):
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.is_locked = False
-        self.waiters: list[Future] = []
+        self.waiters: deque[Future] = deque()
 
     def __repr__(self) -> str:
         return f"<asyncio.locks.Lock [{'locked' if self.is_locked else 'unlocked'}]>"
@@ -111,7 +112,7 @@ class Semaphore(_Held):
         self.loop = loop
         self.value = value
         self.bound = value if bounded else None
-        self.waiters: list[Future] = []
+        self.waiters: deque[Future] = deque()
 
     def __repr__(self) -> str:
         kind = "Semaphore" if self.bound is None else "BoundedSemaphore"
@@ -176,7 +177,7 @@ class Event:
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.flag = False
-        self.waiters: list[Future] = []
+        self.waiters: deque[Future] = deque()
 
     def __repr__(self) -> str:
         return f"<asyncio.locks.Event [{'set' if self.flag else 'unset'}]>"
@@ -230,7 +231,7 @@ class Condition(_Held):
     def __init__(self, loop: Loop, lock: Lock | None) -> None:
         self.loop = loop
         self.lock = lock if lock is not None else Lock(loop)
-        self.waiters: list[Future] = []
+        self.waiters: deque[Future] = deque()
 
     def __repr__(self) -> str:
         return f"<asyncio.locks.Condition [{'locked' if self.lock.is_locked else 'unlocked'}]>"

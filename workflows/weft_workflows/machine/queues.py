@@ -40,8 +40,8 @@ class Queue:
         self.limit = maxsize
         self.order = order
         self.items: Any = [] if order != "first" else deque()
-        self.getters: list[Future] = []
-        self.putters: list[Future] = []
+        self.getters: deque[Future] = deque()
+        self.putters: deque[Future] = deque()
         self.unfinished = 0
         self.finished = Event(loop)
         self.finished.set()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from weft_workflows.machine.frames import Frame, Outcome
@@ -55,7 +56,7 @@ class MethodFrame(Frame):
         return Outcome("done", getattr(self.owner, self.method)(*self.arguments))
 
 
-def wake_first(waiters: list[Future], result: Any) -> bool:
+def wake_first(waiters: Iterable[Future], result: Any) -> bool:
     """Wakes the first that still waits; False where there is none."""
     for waiter in waiters:
         if not waiter.done():

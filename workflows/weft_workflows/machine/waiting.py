@@ -122,7 +122,8 @@ class AsCompleted:
         self.finished = Queue(program.loop, 0, "first")
         self.timer: Timer | None = None
         distinct = {id(each): each for each in awaitables}
-        self.todo: list[Future] = [ensure_future(program, each) for each in distinct.values()]
+        #: In their order; a dict, since one of many leaves at each event.
+        self.todo: dict[Future, None] = {ensure_future(program, each): None for each in distinct.values()}
         for future in self.todo:
             future.add_callback(self)
         if self.todo and timeout is not None:
@@ -149,7 +150,7 @@ class AsCompleted:
         """Callback of each future."""
         if not self.todo:
             return
-        self.todo = [f for f in self.todo if f is not future]
+        self.todo.pop(future, None)
         self.finished.put_nowait(future)
         if not self.todo and self.timer is not None:
             self.timer.cancel()
@@ -158,7 +159,7 @@ class AsCompleted:
         for future in self.todo:
             future.remove_callback(self)
             self.finished.put_nowait(None)
-        self.todo = []
+        self.todo = {}
 
 
 class ExpireAsCompleted:

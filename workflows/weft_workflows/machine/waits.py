@@ -33,7 +33,9 @@ class ToolFrame(Frame):
             return Outcome("done", value)
         program.check_keepable(task)
         self.started = True
-        return Outcome("wait", program.start_step(task, self.tool, self.arguments))
+        # They are the driver's from now on; a wide run would keep all of them twice.
+        arguments, self.arguments = self.arguments, ""
+        return Outcome("wait", program.start_step(task, self.tool, arguments))
 
 
 class SleepFrame(Frame):
