@@ -135,8 +135,9 @@ def is_transient(error: BaseException) -> bool:
     return _is_transient_builtin(error) if named is None else named
 
 
-def as_application_error(failure: ToolFailure) -> ApplicationError:
-    """The error that tells Temporal: details are [the exception's args, its nearest builtin base's name].
+def as_application_error(failure: ToolFailure, reported: tuple[Any, ...] = ()) -> ApplicationError:
+    """The error that tells Temporal: details are the exception's args, its nearest builtin base's name, and the details
+    that the tool `reported` last, where there are any.
 
     An answer is benign: it is an outcome of the run, and no fault of the worker to warn of in its log.
     """
@@ -146,6 +147,7 @@ def as_application_error(failure: ToolFailure) -> ApplicationError:
         failure.message,
         failure.arguments,
         failure.base_type,
+        *([list(reported)] if reported else []),
         type=failure.type,
         non_retryable=not failure.transient,
         category=ApplicationErrorCategory.UNSPECIFIED if failure.transient else ApplicationErrorCategory.BENIGN,

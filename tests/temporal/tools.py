@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,52 @@ async def until_cancelled(log: str) -> None:
         await asyncio.Event().wait()
     finally:
         note(log, "stopped")
+
+
+def _account(log: str) -> None:
+    """Writes down what a tool is told of its step."""
+    step = current_step()
+    told = [step.run_id, step.step_id, step.attempt, step.idempotency_key, list(step.last_heartbeat_details)]
+    note(log, json.dumps(told))
+
+
+@tool(effect="idempotent", retry=_RETRY)
+async def accounts(log: str, failures: int = 0) -> None:
+    """Fails some times, and leaves how often."""
+    _account(log)
+    count = len(Path(log).read_text().splitlines())
+    current_step().heartbeat({"row": count})
+    if count <= failures:
+        raise ConnectionResetError(f"reset {count}")
+
+
+@tool(effect="write", timeout=1, retry=_RETRY)
+def copies(log: str, gate: str) -> str:
+    """Takes longer than its timeout, unless a file exists; leaves how far it is. A thread."""
+    _account(log)
+    step = current_step()
+    step.heartbeat({"row": len(step.last_heartbeat_details) and step.last_heartbeat_details[0]["row"] + 1})
+    while not Path(gate).exists() and not step.cancelled:
+        time.sleep(0.02)
+    return "copied"
+
+
+@tool(effect="idempotent", timeout=1, retry=_RETRY)
+async def copies_again(log: str, gate: str) -> str:
+    """The same, as a coroutine and repeated by the server."""
+    _account(log)
+    step = current_step()
+    step.heartbeat({"row": len(step.last_heartbeat_details) and step.last_heartbeat_details[0]["row"] + 1})
+    return "copied" if step.attempt > 2 else await _wait_for(gate)
+
+
+@tool(effect="write")
+async def copies_until_shut_down(log: str) -> str:
+    """Leaves a detail, and waits where it has none."""
+    _account(log)
+    step = current_step()
+    step.heartbeat("half")
+    return "copied" if step.last_heartbeat_details else await _wait_for(log + ".never")
 
 
 @tool(effect="read")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from weft_activities.context import StepContext
+from weft_activities.context import StepContext, running_step
 from weft_activities.invoke import call_tool, describe_failure
 from weft_workflows.failures import Failure
-from weft_workflows.local import LocalRun, StepInfo, run_plan
+from weft_workflows.local import LocalRun, StepInfo, run_plan, to_json
+from weft_workflows.step_address import address_of
 
 from weft_worker.outcome import Outcome, OutcomeError
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from weft_activities.catalog import Catalog
     from weft_workflows.machine.protocol import Event
 
+    from weft_worker.fakes import Fakes
     from weft_worker.prepare import Prepared
 
 
@@ -37,7 +40,7 @@ async def run_prepared(
         return await run_plan(
             prepared.plan,
             prepared.inputs,
-            fakes.call,
+            _FakeCaller(fakes).call,
             clock="virtual",
             run_id=run_id,
             attempts=attempts,
@@ -74,13 +77,43 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(told.type, told.message, list(told.arguments), base_type=told.base_type, transient=told.transient)
 
 
+class _Reports:
+    """Makes the contexts of steps, and keeps what tools report for their next attempts."""
+
+    def __init__(self) -> None:
+        self._reported: dict[str, tuple[Any, ...]] = {}
+
+    def context(self, step: StepInfo, arguments: dict[str, Any]) -> StepContext:
+        address = address_of(step.run_id, step.step, step.spec, to_json(arguments))
+        return StepContext(
+            run_id=address.run_id,
+            step_id=address.step_id,
+            attempt=step.attempt,
+            last_heartbeat_details=self._reported.get(step.step, ()),
+            on_heartbeat=partial(self._reported.__setitem__, step.step),
+            idempotency_key=address.idempotency_key,
+        )
+
+
 class _ToolCaller:
     """Calls a catalog's tools as steps."""
 
     def __init__(self, catalog: Catalog | None) -> None:
         self._catalog = catalog
+        self._reports = _Reports()
 
     async def call(self, tool: str, arguments: dict[str, Any], step: StepInfo) -> Any:
         assert self._catalog is not None
-        context = StepContext(run_id=step.run_id, step_id=step.step, attempt=step.attempt)
-        return await call_tool(self._catalog.get(tool), arguments, context)
+        return await call_tool(self._catalog.get(tool), arguments, self._reports.context(step, arguments))
+
+
+class _FakeCaller:
+    """Calls fakes as steps: a fake may be a tool that asks where it stands."""
+
+    def __init__(self, fakes: Fakes) -> None:
+        self._fakes = fakes
+        self._reports = _Reports()
+
+    async def call(self, tool: str, arguments: dict[str, Any], step: StepInfo) -> Any:
+        with running_step(self._reports.context(step, arguments)):
+            return await self._fakes.call(tool, arguments, step)

@@ -46,6 +46,8 @@ class RunOptions(_Message):
     #: Seconds after which a step's worker that has not reported is taken for dead. Workers report three times as often,
     #: every five seconds at least; a short time finds a loss soon and takes a busy worker for a lost one.
     heartbeat_timeout: float = Field(default=15.0, ge=1.0)
+    #: Whether a step's idempotency key depends on the call. Not for runs that began when it did not: it must not change.
+    keys_by_call: bool = False
     #: How the run was asked for, shown in the UI: the objective's words or the file's name.
     objective: str = ""
     #: What `--tools` was, so that `resume` can load the same ones.
@@ -129,8 +131,12 @@ class Decision(_Message):
 
 
 class StepAddress(_Message):
-    """Where a step stands, for the tool's own code (`weft_activities.current_step`)."""
+    """Where a step stands, for the tool's own code (`weft_activities.current_step`); the activity's second argument."""
 
     run_id: str
     step_id: str
     idempotency_key: str
+    #: Attempts that there have been at least, in activities before this one.
+    earlier: int = 0
+    #: What the last of them reported.
+    heartbeat: tuple[Any, ...] = ()

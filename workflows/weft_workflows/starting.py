@@ -32,7 +32,7 @@ def start_options(
     `details` is Markdown about the plan, the source where it is not given. The memo keeps what later listings
     need.
     """
-    options = options or RunOptions()
+    options = (options or RunOptions()).model_copy(update={"keys_by_call": True})
     shown = options.objective or plan.file
     source = f"`{plan.file}`\n\n```python\n{plan.source}\n```"
     return {

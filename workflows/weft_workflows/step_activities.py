@@ -23,7 +23,8 @@ from weft_compiler.tool_spec import Effect, ToolSpec
 
 from weft_workflows.failures import Failure
 from weft_workflows.machine import protocol as p
-from weft_workflows.messages import RunOptions, StepState
+from weft_workflows.messages import RunOptions, StepAddress, StepState
+from weft_workflows.step_address import address_of
 from weft_workflows.step_outcomes import UNSURE, Outcome, outcome_of_error, outcome_of_value
 
 #: Tries of a step whose worker is lost, however few attempts its tool or the run allows.
@@ -50,6 +51,8 @@ class Step:
     handle: workflow.ActivityHandle[RawValue] | None = None
     ended: float | None = None
     error: str | None = None
+    #: What its last attempt reported, for the next one.
+    heartbeat: tuple[Any, ...] = ()
 
 
 class Steps:
@@ -130,7 +133,7 @@ class Steps:
         self._bytes += step.size
         handle = step.handle = workflow.start_activity(
             step.call.tool,
-            RawValue(_json_payload(step.call.arguments)),
+            args=[RawValue(_json_payload(step.call.arguments)), self._address(step)],
             result_type=RawValue,
             task_queue=step.spec.task_queue or self._options.activity_task_queue,
             activity_id=activity_id(step.call.step, step.tries),
@@ -143,6 +146,17 @@ class Steps:
         )
         handle.add_done_callback(lambda _: self._ended(step, handle))
 
+    def _address(self, step: Step) -> StepAddress:
+        return address_of(
+            workflow.info().workflow_id,
+            step.call.step,
+            step.spec,
+            step.call.arguments,
+            earlier=step.tries - 1,
+            heartbeat=step.heartbeat,
+            by_call=self._options.keys_by_call,
+        )
+
     def _ended(self, step: Step, handle: workflow.ActivityHandle[RawValue]) -> None:
         if handle.cancelled():
             return  # only at eviction: what the server cancels ends with an error
@@ -151,6 +165,7 @@ class Steps:
             return  # cancelled by the program before, or being evicted
         self._release(step)
         outcome = outcome_of_value(handle.result()) if error is None else outcome_of_error(error, step.spec)
+        step.heartbeat = outcome.heartbeat or step.heartbeat
         limit = self._options.attempts or step.spec.retry.max_attempts
         if outcome.kind == "lost" and step.tries * limit < LOST_WORKER_TRIES:
             self.retry(step)

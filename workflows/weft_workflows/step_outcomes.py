@@ -45,6 +45,8 @@ class Outcome:
     kind: Literal["value", "answer", "spent", "ambiguous", "lost"]
     value: str = "null"
     failure: Failure | None = None
+    #: What the attempt reported last, where it did not end with a value.
+    heartbeat: tuple[Any, ...] = ()
 
 
 def outcome_of_value(result: RawValue) -> Outcome:
@@ -62,13 +64,22 @@ def outcome_of_error(error: BaseException, spec: ToolSpec) -> Outcome:
     """What the failure of an activity means. `error` is what awaiting the activity raised."""
     cause = error.cause if isinstance(error, ActivityError) else error
     unsure = isinstance(cause, exceptions.TimeoutError) or _type_of(cause) == WORKER_SHUTDOWN
-    failure = _failure_of(cause, spec)
+    failure, heartbeat = _failure_of(cause, spec), _heartbeat_of(cause)
     if unsure and spec.effect is Effect.WRITE:
-        return Outcome("ambiguous", failure=failure)
+        return Outcome("ambiguous", failure=failure, heartbeat=heartbeat)
     if unsure:
-        return Outcome("lost" if _worker_lost(cause) else "spent", failure=failure)
+        return Outcome("lost" if _worker_lost(cause) else "spent", failure=failure, heartbeat=heartbeat)
     spent = isinstance(error, ActivityError) and error.retry_state is RetryState.MAXIMUM_ATTEMPTS_REACHED
-    return Outcome("spent" if spent and failure.transient else "answer", failure=failure)
+    return Outcome("spent" if spent and failure.transient else "answer", failure=failure, heartbeat=heartbeat)
+
+
+def _heartbeat_of(cause: BaseException | None) -> tuple[Any, ...]:
+    """What the attempt reported: a timeout has it from the server, an exception brings it as its third detail."""
+    if isinstance(cause, exceptions.TimeoutError):
+        return tuple(cause.last_heartbeat_details)
+    if isinstance(cause, ApplicationError) and len(cause.details) > 2 and isinstance(cause.details[2], list):
+        return tuple(cause.details[2])
+    return ()
 
 
 def _worker_lost(cause: BaseException | None) -> bool:
@@ -86,7 +97,7 @@ def _failure_of(cause: BaseException | None, spec: ToolSpec) -> Failure:
 
 
 def _raised(error: ApplicationError) -> Failure:
-    """A tool's exception: details are its args as a JSON array and the name of its nearest builtin base."""
+    """A tool's exception: details are its args as a JSON array, the name of its nearest builtin base, and what it reported."""
     name = error.type or "RuntimeError"
     details = list(error.details)
     arguments: Any = details[0] if details else None
