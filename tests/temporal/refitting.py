@@ -81,7 +81,8 @@ class _Inbound(WorkflowInboundInterceptor):
 
 class _Outbound(WorkflowOutboundInterceptor):
     def start_activity(self, step: StartActivityInput) -> Any:
-        (arguments,) = step.args
+        # Behind them stands where the step is, which is for the tool and changes nothing of the run.
+        arguments = step.args[0]
         if isinstance(arguments, RawValue) and step.activity != ADVANCE:
             assert step.activity_id is not None
             _replayed.steps[step.activity_id] = arguments.payload.data
