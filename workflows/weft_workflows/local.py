@@ -25,8 +25,10 @@ from weft_compiler.tool_spec import RetrySpec, ToolSpec
 from weft_workflows.clocks import Alarm, Clock, RealClock, VirtualClock
 from weft_workflows.failures import Failure, describe
 from weft_workflows.host.errors import EvaluatorDied, HostUnavailable
+from weft_workflows.ledger import Ledger
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import RunError, RunStatus
+from weft_workflows.past import Past
 
 #: How often a machine's host may have to be replaced under one event.
 _HOST_TRIES = 5
@@ -95,6 +97,8 @@ class LocalRun:
     steps: list[LocalStep]
     error: RunError | None
     elapsed: float
+    #: How many outcomes of steps were those of an earlier run.
+    reused: int = 0
 
 
 async def run_plan(
@@ -113,16 +117,24 @@ async def run_plan(
     on_event: Callable[[p.Event], None] | None = None,
     cancel: asyncio.Event | None = None,
     machine: StartMachine | None = None,
+    past: Past | None = None,
+    ledger: Ledger | None = None,
 ) -> LocalRun:
     """Runs a plan to its end and tells how it went; exceptions of the orchestration are part of the answer.
 
     `in_host` puts the machine into a host process. `attempts` replaces the tools' own number of attempts
     after transient failures. `now` is the Unix time at the start. `cancel`, once set, cancels the run as a
-    person would. `machine` starts a machine other than the usual one.
+    person would. `machine` starts a machine other than the usual one. `past` is what an earlier run has done, `ledger` is
+    told what this one does.
     """
     driver = _Driver(plan, call, describe_failure, attempts, run_id, on_command, on_event)
+    driver.past, driver.ledger = past, ledger
     driver.begin(VirtualClock() if clock == "virtual" else RealClock(), now, clock)
-    start = p.Start(plan.canonical_json(), to_json(inputs), run_id, seed, driver.now())
+    if past is None:
+        start = p.Start(plan.canonical_json(), to_json(inputs), run_id, seed, driver.now())
+    else:
+        record = past.record
+        start = p.Start(plan.canonical_json(), to_json(inputs), run_id, record.seed, record.now)
     close: Callable[[], None] | None = None
     if machine is None:
         machine, close = _host_machine(run_id) if in_host else (_own_machine, None)
@@ -173,6 +185,8 @@ class _Driver:
         self._stdout: list[str] = []
         self._cancelled = False
         self._end: p.Finish | p.Fail | None = None
+        self.past: Past | None = None
+        self.ledger: Ledger | None = None
 
     def begin(self, clock: Clock, now: float | None, kind: Literal["real", "virtual"]) -> None:
         self._clock = clock
@@ -180,16 +194,21 @@ class _Driver:
         self._epoch = now if now is not None else VIRTUAL_EPOCH if self._virtual else time.time()
 
     def now(self) -> float:
-        return self._epoch + self._clock.elapsed()
+        now = self._epoch + self._clock.elapsed()
+        return now if self.past is None else max(now, self.past.clock)
 
     async def run(self, machine: StartMachine, start: p.Start, cancel: asyncio.Event | None) -> LocalRun:
         watcher = asyncio.create_task(self._watch(cancel)) if cancel is not None else None
         try:
+            if self.ledger is not None:
+                self.ledger.delivered(start)
             evaluator, commands = _evaluated(machine, start)
             self._perform(commands)
             while self._end is None:
-                event = await self._next()
+                event = self._next_of_the_past() or await self._next()
                 self._on_event(event)
+                if self.ledger is not None:
+                    self.ledger.delivered(event)
                 self._perform(_evaluated(evaluator.deliver, event))
         except _Stuck:
             self._end = p.Fail("Deadlock", "the program waits for something that can no longer happen", 0)
@@ -250,6 +269,14 @@ class _Driver:
         self._events.append((source, event))
         self._stirred.set()
 
+    def _next_of_the_past(self) -> p.Event | None:
+        if self.past is None or not self.past.active:
+            return None
+        if (event := self.past.next()) is None:
+            for command in self.past.release():
+                self._carry_out(command)
+        return event
+
     async def _next(self) -> p.Event:
         """The next thing that happened."""
         while True:
@@ -267,26 +294,32 @@ class _Driver:
     def _perform(self, commands: bytes) -> None:
         for command in p.from_bytes(commands):
             self._on_command(command)
-            match command:
-                case p.CallTool():
-                    self._start_step(command)
-                case p.StartTimer():
-                    self._start_timer(command)
-                case p.CancelStep(step):
-                    if (task := self._tasks.pop(step, None)) is not None:
-                        self._steps[step].ended = self._clock.elapsed()
-                        self._interrupt(step, task)
-                    self._awaited.discard(step)
-                case p.CancelTimer(timer):
-                    if (alarm := self._timers.pop(timer, None)) is not None:
-                        alarm.cancel()
-                    self._awaited.discard(timer)
-                case p.Output(text):
-                    self._stdout.append(text)
-                case p.Finish() | p.Fail():
-                    self._end = command
-                case _:
-                    raise TypeError(f"the machine gave an unknown command: {command!r}")
+            if self.ledger is not None:
+                self.ledger.commanded(command)
+            if self.past is None or not self.past.take(command):
+                self._carry_out(command)
+
+    def _carry_out(self, command: p.Command) -> None:
+        match command:
+            case p.CallTool():
+                self._start_step(command)
+            case p.StartTimer():
+                self._start_timer(command)
+            case p.CancelStep(step):
+                if (task := self._tasks.pop(step, None)) is not None:
+                    self._steps[step].ended = self._clock.elapsed()
+                    self._interrupt(step, task)
+                self._awaited.discard(step)
+            case p.CancelTimer(timer):
+                if (alarm := self._timers.pop(timer, None)) is not None:
+                    alarm.cancel()
+                self._awaited.discard(timer)
+            case p.Output(text):
+                self._stdout.append(text)
+            case p.Finish() | p.Fail():
+                self._end = command
+            case _:
+                raise TypeError(f"the machine gave an unknown command: {command!r}")
 
     def _start_timer(self, command: p.StartTimer) -> None:
         self._awaited.add(command.timer)
@@ -295,13 +328,21 @@ class _Driver:
             del self._timers[command.timer]
             self._put(command.timer, p.TimerFired(command.timer, self.now()))
 
-        when = self._clock.elapsed() + command.seconds if self._virtual else command.deadline - self._epoch
+        # After a past the deadline is one of the time when the timer was first set.
+        exact = not self._virtual and self.past is None
+        when = command.deadline - self._epoch if exact else self._clock.elapsed() + command.seconds
         self._timers[command.timer] = self._clock.call_at(when, fire)
 
     def _start_step(self, command: p.CallTool) -> None:
         step = LocalStep(command.step, command.tool, json.loads(command.arguments), command.line, self._clock.elapsed())
         self._steps[command.step] = step
         self._awaited.add(step.id)
+        if self.past is not None and self.past.is_unsure(command):
+            text = f"{command.tool} writes, and an earlier run was ended while it ran: it may or may not have been carried out"
+            self._end_step(step, error=Failure("ConnectionError", text))
+            return
+        if self.ledger is not None:
+            self.ledger.started(command.step)
         self._busy += 1
         task = self._tasks[command.step] = asyncio.create_task(self._run_step(step))
         # Not at the end of the task's own code, which never runs where it is cancelled before it has begun.
@@ -354,9 +395,13 @@ class _Driver:
             alarm.cancel()
 
     def _finish_step(self, step: LocalStep, value: str = "", error: Failure | None = None) -> None:
-        if self._tasks.pop(step.id, None) is None:
-            return  # cancelled: its late answer is nobody's
+        if self._tasks.pop(step.id, None) is not None:  # else cancelled: its late answer is nobody's
+            self._end_step(step, value, error)
+
+    def _end_step(self, step: LocalStep, value: str = "", error: Failure | None = None) -> None:
         step.ended = self._clock.elapsed()
+        if self.past is not None:
+            self.past.ended(step.id, self.now())
         if error is None:
             step.outcome, step.value = "completed", json.loads(value)
             self._put(step.id, p.StepSucceeded(step.id, value, self.now()))
@@ -367,9 +412,10 @@ class _Driver:
 
     def _outcome(self) -> LocalRun:
         steps, stdout = list(self._steps.values()), "".join(self._stdout)
+        reused = 0 if self.past is None else self.past.reused
         match self._end:
             case p.Finish(result):
-                return LocalRun("completed", json.loads(result), stdout, steps, None, self._clock.elapsed())
+                return LocalRun("completed", json.loads(result), stdout, steps, None, self._clock.elapsed(), reused)
             case p.Fail() as fail:
                 status: RunStatus = "cancelled" if fail.cancelled and self._cancelled else "failed"
                 error = RunError(
@@ -379,7 +425,7 @@ class _Driver:
                     step=fail.step,
                     traceback=fail.traceback,
                 )
-                return LocalRun(status, None, stdout, steps, error, self._clock.elapsed())
+                return LocalRun(status, None, stdout, steps, error, self._clock.elapsed(), reused)
             case None:
                 raise RuntimeError("the run was left before its end")
 

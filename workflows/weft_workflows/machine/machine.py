@@ -36,7 +36,14 @@ from weft_workflows.machine.protocol import (
     to_bytes,
 )
 from weft_workflows.machine.tool_errors import error_of
-from weft_workflows.machine.tracing import format_error, line_of, mark_step, spent_step_of, step_of
+from weft_workflows.machine.tracing import (
+    format_error,
+    line_of,
+    mark_step,
+    spent_step_of,
+    step_of,
+    steps_behind,
+)
 from weft_workflows.machine.unit import load_unit
 from weft_workflows.machine.waits import end_tasks
 from weft_workflows.sandbox.environment import environment_of, take_over
@@ -192,6 +199,7 @@ class Machine:
             trace,
             cancelled=isinstance(error, CancelledError),
             spent=spent_step_of(error),
+            failed_steps=json.dumps(steps_behind(error)),
         )
 
     def _message(self, error: BaseException) -> str:

@@ -69,7 +69,9 @@ Event = StepSucceeded | StepFailed | TimerFired | CancelRun
 
 @dataclass(frozen=True, slots=True)
 class CallTool:
-    """Run a step. `arguments` is a JSON object; `group` labels the parallel branch, or is empty."""
+    """Run a step. `arguments` is a JSON object; `group` labels the parallel branch, or is empty; `strand` is the call path
+    of the strand that calls, below that of the strand that started it.
+    """
 
     kind: ClassVar[str] = "call_tool"
     step: str
@@ -78,6 +80,7 @@ class CallTool:
     line: int
     title: str = ""
     group: str = ""
+    strand: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class StartTimer:
     deadline: float
     line: int
     guards: bool = False
+    strand: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,8 @@ class Fail:
     cancelled: bool = False
     #: The step whose spent failure this is, or has led to; else ''.
     spent: str = ""
+    #: The steps whose failures the exception came of, by way of causes, contexts and groups, as a JSON array.
+    failed_steps: str = "[]"
 
 
 Command = CallTool | StartTimer | CancelStep | CancelTimer | Output | Finish | Fail

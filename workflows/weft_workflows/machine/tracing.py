@@ -90,6 +90,27 @@ def spent_step_of(error: BaseException) -> str:
     return ""
 
 
+def steps_behind(error: BaseException) -> list[str]:
+    """The steps whose failures the error is or came of: its own, else those of its group, its cause or its context."""
+    found: dict[str, None] = {}
+    seen: set[int] = set()
+    left = [error]
+    while left:
+        each = left.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if step := step_of(each):
+            found[step] = None
+        elif isinstance(each, BaseExceptionGroup):
+            left += reversed(each.exceptions)
+        elif each.__cause__ is not None:
+            left.append(each.__cause__)
+        elif each.__context__ is not None and not each.__suppress_context__:
+            left.append(each.__context__)
+    return list(found)
+
+
 def format_error(error: BaseException, environment: Environment) -> str:
     """A traceback as CPython prints it, of the orchestration's own frames, without the last newline."""
     try:
