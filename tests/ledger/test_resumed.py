@@ -17,13 +17,15 @@ c = await read("c")
 return [a, c, await read("b")]
 """
     first = run(world, source)
-    assert first.run is not None and first.run.status == "failed"
+    assert first.run is not None
+    assert first.run.status == "failed"
     assert world.taken() == ["read(a)", "put(b, 1)", "read(c)"]
     world.broken.clear()
     second = run(world, source, record=first.ledger.resumed())
     assert second.result == [None, None, 1]
     assert world.taken() == ["read(c)", "read(b)"]
-    assert second.run is not None and second.run.reused == 2
+    assert second.run is not None
+    assert second.run.reused == 2
 
 
 CHANCE = """
@@ -45,7 +47,8 @@ def test_ids_chance_and_dates_are_those_of_the_first_run() -> None:
     second = run(world, CHANCE, record=first.ledger.resumed(), seed=99)
     assert second.result == expected
     # The hour was slept through in the first run.
-    assert second.run is not None and second.run.elapsed < 10
+    assert second.run is not None
+    assert second.run.elapsed < 10
 
 
 def test_what_the_program_has_handled_stays_handled() -> None:
@@ -86,7 +89,8 @@ def test_a_retry_loop_goes_on_at_its_last_attempt() -> None:
     second = run(world, RETRY, record=first.ledger.resumed())
     assert second.result == 5
     assert world.taken() == ["read(a)"]
-    assert second.run is not None and second.run.elapsed == 1
+    assert second.run is not None
+    assert second.run.elapsed == 1
 
 
 POLL = """
@@ -114,7 +118,8 @@ def test_an_ended_run_sleeps_only_what_is_left() -> None:
     first = run(world, source, kill_after=3)
     second = run(world, source, record=first.ledger.resumed())
     assert second.result == 1
-    assert second.run is not None and round(second.run.elapsed) == 1000 + 1 - 402
+    assert second.run is not None
+    assert round(second.run.elapsed) == 1000 + 1 - 402
 
 
 def test_a_write_that_was_in_flight_is_not_repeated() -> None:
@@ -123,7 +128,8 @@ def test_a_write_that_was_in_flight_is_not_repeated() -> None:
     first = run(world, source, kill_after=1)
     assert world.taken() == ["read(a)", "put(b, 2)"]
     second = run(world, source, record=first.ledger.resumed())
-    assert second.run is not None and second.run.error is not None
+    assert second.run is not None
+    assert second.run.error is not None
     assert "may or may not have been carried out" in second.run.error.message
     assert world.taken() == []
 
@@ -152,7 +158,8 @@ return found
 """
     world = World(broken={"look(x)": ValueError("no")})
     first = run(world, source)
-    assert first.run is not None and first.run.status == "failed"
+    assert first.run is not None
+    assert first.run.status == "failed"
     assert len(world.taken()) == 6
     world = World(seconds=lambda text: 50.0)
     assert run(world, source, record=first.ledger.resumed()).result == "look x"
@@ -171,7 +178,8 @@ finally:
 """
     world = World()
     first = run(world, source, cancel_after=2)
-    assert first.run is not None and first.run.status == "cancelled"
+    assert first.run is not None
+    assert first.run.status == "cancelled"
     assert world.taken() == ["put(a, 1)", "put(b, 2)", "look(b)", "touch(end)"]
     second = run(world, source, record=first.ledger.resumed())
     assert second.result == [1, 2]
@@ -192,7 +200,8 @@ except ValueError as error:
     world.taken()
     world.broken.clear()
     second = run(world, source, record=first.ledger.resumed())
-    assert second.run is not None and second.run.status == "completed"
+    assert second.run is not None
+    assert second.run.status == "completed"
     assert world.taken() == ["read(a)"]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from weft_compiler.plan import running_python
-from weft_workflows.machine import protocol as p
 from weft_workflows.machine.machine import Machine
 
 from tests.machine.running import ignore, remade
@@ -105,8 +104,10 @@ def test_an_old_checkpoint_goes_on_as_its_writer_did(path: Path) -> None:
     machine = Machine.restore(json.dumps(record["checkpoint"]).encode(), ignore)
     for event, commands in zip(record["events"], record["commands"], strict=True):
         machine = remade(machine)
-        answer = machine.deliver(json.dumps([event]).encode())
-        assert p.from_bytes(answer) == [p.decode(each) for each in commands]
+        answers = json.loads(machine.deliver(json.dumps([event]).encode()))
+        # What later versions say in addition is left out.
+        told = [{name: answer[name] for name in each} for answer, each in zip(answers, commands, strict=True)]
+        assert told == commands
     assert commands[-1]["kind"] == "finish"
 
 

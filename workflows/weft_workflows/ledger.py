@@ -84,9 +84,9 @@ class Ledger:
         match command:
             case p.CallTool():
                 reads = self._effects[command.tool] is Effect.READ
-                before = self._order.before(command.strand) if reads else ""
+                before = self._order.before(command.group) if reads else ""
                 if not reads:
-                    self._order.write(command.step, command.strand, call_key(command.tool, command.arguments))
+                    self._order.write(command.step, command.group, call_key(command.tool, command.arguments))
                 self._calls[command.step] = _Call(command, self._commands, len(self._events), before)
             case p.StartTimer():
                 self._timers[command.timer] = _Timer(command, self._commands, len(self._events))
@@ -207,7 +207,7 @@ class Ledger:
         ]
         fired = {entry.id for entry in kept if entry.kind == "timer"}
         unfired = [
-            Entry("unfired", name, called=each.order, strand=each.command.strand, seconds=each.command.seconds)
+            Entry("unfired", name, called=each.order, strand=each.command.group, seconds=each.command.seconds)
             for name, each in self._timers.items()
             if name not in fired
         ]
@@ -217,12 +217,13 @@ class Ledger:
         match event:
             case p.StepSucceeded(step, value, now):
                 return self._step_entry("value", step, now, value)
-            case p.StepFailed(step, type_, message, arguments, base_type, now):
-                return self._step_entry("failure", step, now, json.dumps([type_, message, arguments, base_type]))
+            case p.StepFailed(step, type_, message, arguments, base_type, now, spent):
+                told = json.dumps([type_, message, arguments, base_type, spent])
+                return self._step_entry("failure", step, now, told)
             case p.TimerFired(timer, now):
                 if (known := self._timers.get(timer)) is None:
                     return None
-                strand, seconds = known.command.strand, known.command.seconds
+                strand, seconds = known.command.group, known.command.seconds
                 return Entry("timer", timer, now, called=known.order, strand=strand, seconds=seconds)
             case p.CancelRun(now):
                 return Entry("cancel", now=now)
@@ -241,6 +242,6 @@ class Ledger:
             value,
             call.order,
             command.line,
-            command.strand,
+            command.group,
             call.before,
         )

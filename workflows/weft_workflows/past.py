@@ -205,7 +205,7 @@ class Past:
     def _take_call(self, call: p.CallTool) -> bool:
         place = None if self._is_rerun(call.tool, call.step) else self._entry_for(call)
         if self._order is not None and call.tool not in self._reads:
-            self._order.write(call.step, call.strand, call_key(call.tool, call.arguments), fresh=place is None)
+            self._order.write(call.step, call.group, call_key(call.tool, call.arguments), fresh=place is None)
         if place is not None:
             self._await(place, call.step)
             return True
@@ -219,7 +219,7 @@ class Past:
             if place is None or self._claimed[place] or not _same_call(self._entries[place], call):
                 return None
             return place
-        before = self._order.before(call.strand) if call.tool in self._reads else ""
+        before = self._order.before(call.group) if call.tool in self._reads else ""
         key = call_key(call.tool, call.arguments, before)
         own = self._by_id.get(call.step)
         if own is not None and not self._claimed[own] and self._keys[own] == key:
@@ -233,7 +233,7 @@ class Past:
         if not self._pristine:
             return False
         timer = _Timer(command, self.clock)
-        places = self._by_timer.get((command.strand, command.seconds))
+        places = self._by_timer.get((command.group, command.seconds))
         if places:
             timer.entry = places.popleft()
             if self._entries[timer.entry].kind == "timer":
@@ -243,14 +243,14 @@ class Past:
         elif command.deadline <= self.record.until:
             heapq.heappush(self._unknown, (command.deadline, self._timer_count, timer))
             self._timer_count += 1
-        self._timers[command.timer] = self._by_strand[command.strand][command.timer] = timer
+        self._timers[command.timer] = self._by_strand[command.group][command.timer] = timer
         return True
 
     def _forget_timer(self, timer_id: str) -> bool:
         timer = self._timers.pop(timer_id, None)
         if timer is None:
             return False
-        del self._by_strand[timer.command.strand][timer_id]
+        del self._by_strand[timer.command.group][timer_id]
         self._drop(timer_id)
         return True
 
@@ -276,9 +276,10 @@ class Past:
         self._held[call.step] = call
         old = self._open.get(call.step)
         known = old is not None and old.tool == call.tool
-        for strand in above(call.strand):
+        for strand in above(call.group):
             for timer in self._by_strand.get(strand, {}).values():
-                if timer.stood_at is None and not (known and timer.entry is not None):
+                stands = timer.command.guards and timer.stood_at is None
+                if stands and not (known and timer.entry is not None):
                     timer.stood_at = self.clock
                     self._drop(timer.command.timer)
 
@@ -324,8 +325,8 @@ class Past:
             self._order.ended(awaiting)
         if entry.kind == "value":
             return p.StepSucceeded(awaiting, entry.value, self.clock)
-        type_, message, arguments, base_type = json.loads(entry.value)
-        return p.StepFailed(awaiting, type_, message, arguments, base_type, self.clock)
+        type_, message, arguments, base_type, spent = json.loads(entry.value)
+        return p.StepFailed(awaiting, type_, message, arguments, base_type, self.clock, spent)
 
     def _remaining_timers(self) -> list[p.StartTimer]:
         """Timers with the time that is left of them: the time between two executions is nobody's."""

@@ -22,7 +22,8 @@ VERSION = 1
 class Entry:
     """One thing that happened. `id` is that of the step or timer; `called` its place in the order of the program.
 
-    `value` is the JSON text of a result; of a failure the JSON array of type, message, arguments and base type. `before` is
+    `value` is the JSON text of a result; of a failure the JSON array of type, message, arguments, base type and
+    whether it was the last attempt. `before` is
     what stood before a read. `seconds` is a timer's; one that was set and never fired has the kind `unfired`.
     """
 

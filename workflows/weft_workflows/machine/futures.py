@@ -104,9 +104,9 @@ class Loop:
         self.timer_count += 1
         timer = Timer(self, f"timer-{self.timer_count}", handle)
         self.timers[timer.id] = timer
-        strand = self.current.path if self.current is not None else ""
+        group = self.current.group if self.current is not None else ""
         deadline = self.now + float(seconds)
-        self.commands.append(StartTimer(timer.id, float(seconds), deadline, line, guards, strand))
+        self.commands.append(StartTimer(timer.id, float(seconds), deadline, line, guards, group))
         return timer
 
     def create_task(self, coroutine: Coroutine, name: str | None = None, path: str | None = None) -> Task:
@@ -132,8 +132,7 @@ class Loop:
     def start_step(self, step: str, tool: str, arguments: str, line: int, title: str, group: str) -> StepFuture:
         future = StepFuture(self, step)
         self.steps[step] = future
-        strand = self.current.path if self.current is not None else ""
-        self.commands.append(CallTool(step, tool, arguments, line, title, group, strand))
+        self.commands.append(CallTool(step, tool, arguments, line, title, group))
         return future
 
     def run_ready(self, main: Task | None = None) -> None:

@@ -69,8 +69,8 @@ Event = StepSucceeded | StepFailed | TimerFired | CancelRun
 
 @dataclass(frozen=True, slots=True)
 class CallTool:
-    """Run a step. `arguments` is a JSON object; `group` labels the parallel branch, or is empty; `strand` is the call path
-    of the strand that calls, below that of the strand that started it.
+    """Run a step. `arguments` is a JSON object; `group` labels the parallel branch, or is empty: it is the call path of the
+    strand, below that of the strand which started it.
     """
 
     kind: ClassVar[str] = "call_tool"
@@ -80,14 +80,14 @@ class CallTool:
     line: int
     title: str = ""
     group: str = ""
-    strand: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StartTimer:
     """`seconds` from the `now` of the event that is being handled; `deadline` is the same as Unix time.
 
-    `guards` tells a deadline, which ends the waiting of others, from a pause of the program's own.
+    `guards` tells a deadline, which ends the waiting of others, from a pause of the program's own. `group` is as that of a
+    step.
     """
 
     kind: ClassVar[str] = "start_timer"
@@ -96,7 +96,7 @@ class StartTimer:
     deadline: float
     line: int
     guards: bool = False
-    strand: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
