@@ -36,7 +36,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-#: Raised when an older graph would run differently than before; recorded in every plan.
+#: Version of the graph's form. Raised when an older graph cannot be read, or would mean something else, together with an entry in
+#: `reading.UPGRADES`; recorded in every plan. How a graph is executed has a version of its own (`plan.RULES_VERSION`).
 GRAPH_VERSION = 1
 
 

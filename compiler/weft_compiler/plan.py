@@ -12,6 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from weft_compiler.graph import Graph
 from weft_compiler.tool_spec import ToolSpec
 
+#: Version of the rules by which the machine executes a graph: the order in which strands go on, the ids of steps, what is
+#: given to tools, how fuel is counted. Raised when a plan would run otherwise than before; the machine then does as before
+#: for plans of older rules (`tests/machine/test_rules.py` watches).
+RULES_VERSION = 1
+
 
 class Limits(BaseModel):
     """What one run may use. A limit's error names the limit, the line and the setting."""
@@ -44,6 +49,7 @@ class Plan(BaseModel):
     tools: tuple[ToolSpec, ...] = ()
     limits: Limits = Limits()
     python: str = Field(default_factory=running_python)
+    rules: int = RULES_VERSION
 
     def canonical_json(self) -> str:
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

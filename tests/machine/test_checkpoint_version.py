@@ -27,8 +27,9 @@ from weft_workflows.machine.checkpoint_kinds import fingerprint, has_kind
 
 from tests.machine.running import start
 
-#: A digest of all kinds for each version. When the test fails: raise `CHECKPOINT_VERSION`, unless no checkpoint of
-#: that version was ever written by a release, and put the new digest here.
+#: A digest of all kinds for each version. When the test fails: raise `CHECKPOINT_VERSION` and see to it that the
+#: older ones can be read (`checkpoint._READ`), unless no checkpoint of that version was ever written by a release; and put
+#: the new digest here.
 FINGERPRINTS = {
     1: "11be4d12993f75d96476a0af77915017a4434e89441be1b5966b66caa270f273",
     2: "918f706b9f15d97703f143331925c2ac4a140fd7983f3378b1d12d1551340984",

@@ -109,11 +109,11 @@ def test_a_table_whose_objects_need_each_other_is_refused() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "remedy"),
     [
-        ("weft", CHECKPOINT_VERSION + 1, "version of Weft that wrote it"),
+        ("weft", CHECKPOINT_VERSION + 1, "written by a newer Weft"),
         ("python", "3.99", "a worker with Python 3.99"),
     ],
 )
-def test_checkpoints_of_other_versions_are_refused(field: str, value: Any, remedy: str) -> None:
+def test_checkpoints_that_do_not_fit_are_refused(field: str, value: Any, remedy: str) -> None:
     machine, _ = start("await step()")
     kept = json.loads(machine.snapshot()) | {field: value}
     with pytest.raises(WrongCheckpoint, match=remedy):

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from temporalio.api.enums.v1 import EventType
+from weft_workflows.fitting import UnfitWorker
 from weft_workflows.messages import ADVANCE, MEMO_END, RunInput, RunResult, StepRow, StepState
 
 from weft_worker.outcome import OutcomeError, Status
+from weft_worker.problems import failed
 
 if TYPE_CHECKING:
     from temporalio.api.common.v1 import Payload
@@ -100,7 +102,8 @@ class RunHistory:
     async def follow(self, run_id: str, *, wait: bool) -> AsyncIterator[Step | None]:
         """Read the run's events; yields each step whenever it has changed, and None after any other event.
 
-        `wait` goes on until the run has ended. Raises RPCError NOT_FOUND where there is no such run.
+        `wait` goes on until the run has ended. Raises RPCError NOT_FOUND where there is no such run, CommandFailed
+        where a newer Weft has started it.
         """
         while True:
             handle = self.client.get_workflow_handle(run_id, run_id=self._execution)
@@ -161,7 +164,12 @@ class RunHistory:
         self.task_queue = started.task_queue.name
         if self.input is not None:
             return
-        values = await self._decode(started.input.payloads[:1], [RunInput])
+        try:
+            values = await self._decode(started.input.payloads[:1], [RunInput])
+        except RuntimeError as error:  # the SDK's, around what a type of message raised
+            if isinstance(error.__cause__, UnfitWorker):
+                raise failed(str(error.__cause__), type_="NewerRun") from None
+            raise
         self.input = values[0]
         self._redacted = redacted_arguments(self.input.plan) if self.input else {}
 

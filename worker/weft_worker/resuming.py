@@ -4,12 +4,11 @@ own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from weft_activities.catalog import Catalog, CatalogError, load_catalog
 from weft_compiler.plan import running_python
+from weft_compiler.reading import UnfitPlan, read_plan
 
 from weft_worker.history import RunHistory
 from weft_worker.problems import CommandFailed, Problem, failed
@@ -19,15 +18,16 @@ def load_tools_of(history: RunHistory, sources: Sequence[str]) -> Catalog:
     """The tools of a run: from `sources`, else from where it was started with.
 
     Raises CommandFailed where they cannot be loaded, where one that the run uses is missing, or where the run
-    needs another Python.
+    needs another Python or a newer Weft.
     """
     run = history.input
     assert run is not None
-    plan: dict[str, Any] = json.loads(run.plan)
-    if plan["python"] != running_python():
-        raise failed(
-            f"the run was started under Python {plan['python']} and this is {running_python()}: resume it there"
-        )
+    try:
+        plan = read_plan(run.plan)
+    except UnfitPlan as unfit:
+        raise failed(f"{unfit}. Resume the run with that Weft or a later one") from None
+    if plan.python != running_python():
+        raise failed(f"the run was started under Python {plan.python} and this is {running_python()}: resume it there")
     chosen = tuple(sources) or run.options.tool_sources
     try:
         catalog = load_catalog(chosen)
@@ -36,7 +36,7 @@ def load_tools_of(history: RunHistory, sources: Sequence[str]) -> Catalog:
         raise CommandFailed(
             [Problem("tools", f"{each}{hint}") for each in error.problems], type_="ToolsError"
         ) from None
-    missing = [tool["name"] for tool in plan["tools"] if tool["name"] not in catalog]
+    missing = [tool.name for tool in plan.tools if tool.name not in catalog]
     if missing:
         where = ", ".join(chosen) or "no tools at all: name them with --tools"
         raise failed(f"the run calls {', '.join(missing)}, not found in {where}", type_="ToolsError")

@@ -24,7 +24,8 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from weft_workflows.evaluators import Death, TooLong, event_key
-from weft_workflows.host.errors import EvaluatorDied, HostRestarted
+from weft_workflows.fitting import UNFIT, UnfitWorker
+from weft_workflows.host.errors import EvaluatorDied, HostRestarted, MachineFailed
 from weft_workflows.host.handle import Recipe
 from weft_workflows.host.pool import HostPool
 from weft_workflows.host.wire import Op
@@ -33,6 +34,8 @@ from weft_workflows.messages import ADVANCE, advance_queue
 
 #: What an activity's failure says that is the program's own doing; its details are a line and a reason.
 _DIED: Final = "EvaluatorDied"
+#: Seconds until long code that an unfit worker got is given out again; the last one from then on.
+_PAUSES: Final = (2, 5, 10, 30, 60, 300)
 _HEARTBEAT_SECONDS: Final = 3.0
 _LENGTH: Final = struct.Struct("<Q")
 
@@ -57,21 +60,36 @@ async def advance(event: p.Start | p.Event, too_long: TooLong) -> Advanced:
     """Has the event carried out elsewhere. Called by the workflow. Raises Killed."""
     recipe = too_long.recipe
     parts = [] if recipe is None else [bytes([recipe.op]), recipe.body, *recipe.events]
-    try:
-        result: RawValue = await workflow.execute_activity(
-            ADVANCE,
-            RawValue(_packed([p.to_bytes([event]), *parts])),
-            result_type=RawValue,
-            task_queue=advance_queue(workflow.info().task_queue),
-            summary=f"L{too_long.line} · long pure code" if too_long.line else "long pure code",
-            start_to_close_timeout=timedelta(hours=2),
-            heartbeat_timeout=timedelta(seconds=15),
-            retry_policy=RetryPolicy(maximum_attempts=5),
-        )
-    except ActivityError as error:
-        raise Killed(_death(event, error)) from error
-    commands, snapshot = _unpacked(result.payload)
-    return Advanced(p.from_bytes(commands), snapshot)
+    packed = _packed([p.to_bytes([event]), *parts])
+    pauses = iter(_PAUSES)
+    while True:
+        try:
+            result = await _carried_out(packed, too_long.line)
+        except ActivityError as error:
+            if not _is_unfit(error):
+                raise Killed(_death(event, error)) from error
+            await workflow.sleep(next(pauses, _PAUSES[-1]), summary="an older worker cannot do it; another may")
+        else:
+            commands, snapshot = _unpacked(result.payload)
+            return Advanced(p.from_bytes(commands), snapshot)
+
+
+async def _carried_out(packed: Payload, line: int) -> RawValue:
+    result: RawValue = await workflow.execute_activity(
+        ADVANCE,
+        RawValue(packed),
+        result_type=RawValue,
+        task_queue=advance_queue(workflow.info().task_queue),
+        summary=f"L{line} · long pure code" if line else "long pure code",
+        start_to_close_timeout=timedelta(hours=2),
+        heartbeat_timeout=timedelta(seconds=15),
+        retry_policy=RetryPolicy(maximum_attempts=5),
+    )
+    return result
+
+
+def _is_unfit(error: ActivityError) -> bool:
+    return isinstance(error.cause, ApplicationError) and error.cause.type == UnfitWorker.__name__
 
 
 def advancing(pool: HostPool) -> Callable[..., Any]:
@@ -123,6 +141,10 @@ async def _in_a_thread(
         return commands, snapshot
     except EvaluatorDied as died:
         raise _failure(died.line, died.reason) from died
+    except MachineFailed as refused:
+        if refused.type not in UNFIT:
+            raise
+        raise ApplicationError(refused.message, type=UnfitWorker.__name__, non_retryable=True) from refused
     except HostRestarted as restarted:
         if not restarted.charged:
             raise

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from weft_workflows.fitting import check_known
 
 #: The registered name of the run's workflow type.
 RUN_WORKFLOW = "WeftRun"
@@ -34,7 +36,18 @@ class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class RunOptions(_Message):
+class _Asked(_Message):
+    """What the starter of a run asks for. A newer one may ask for what is not known here, which then cannot be left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_known(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            check_known(given, cls.model_fields, "the input of the run")
+        return given
+
+
+class RunOptions(_Asked):
     """Settings of one run."""
 
     #: Attempts of each step after transient failures; None leaves it to each tool.
@@ -54,7 +67,7 @@ class RunOptions(_Message):
     tool_sources: tuple[str, ...] = ()
 
 
-class RunInput(_Message):
+class RunInput(_Asked):
     """The argument of `RunWorkflow.run`. `plan` is the plan's canonical JSON."""
 
     plan: str

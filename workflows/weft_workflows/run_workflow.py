@@ -15,13 +15,12 @@ from collections import deque
 from typing import Any
 
 from temporalio import workflow
-from weft_compiler.plan import running_python
-from weft_compiler.tool_spec import ToolSpec
 
 from weft_workflows import run_details
 from weft_workflows.advance import Killed, advance
 from weft_workflows.evaluators import EVALUATOR_DIED, Death, Evaluator, TooLong
 from weft_workflows.failures import Failure
+from weft_workflows.fitting import fitting_plan, fitting_tools
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import RUN_WORKFLOW, Decision, RunInput, RunResult, RunView, StepRow
 from weft_workflows.parking import MACHINE, Parking
@@ -36,9 +35,8 @@ class RunWorkflow:
     def __init__(self, run: RunInput) -> None:
         info = workflow.info()
         self._input = run
-        self._plan: dict[str, Any] = json.loads(run.plan)
-        tools = {tool["name"]: ToolSpec.model_validate(tool) for tool in self._plan["tools"]}
-        self._steps = Steps(tools, run.options, self._step_ended)
+        self._plan = fitting_plan(run.plan)
+        self._steps = Steps(fitting_tools(self._plan), run.options, self._step_ended)
         self._parking = Parking(info.workflow_id, self._steps.all)
         self._evaluator = Evaluator(info.workflow_id, info.run_id)
         self._timers: dict[str, asyncio.Task[None]] = {}
@@ -55,7 +53,6 @@ class RunWorkflow:
 
     @workflow.run
     async def run(self, run: RunInput) -> RunResult:
-        _check_python(self._plan["python"])
         seed = workflow.random().getrandbits(63)
         inputs = json.dumps(run.inputs, ensure_ascii=False)
         self._happened.append(p.Start(run.plan, inputs, workflow.info().workflow_id, seed, workflow.time()))
@@ -252,12 +249,3 @@ class RunWorkflow:
 def _ends_uncaught(commands: list[p.Command]) -> bool:
     """Whether a failure ends the program before it has called another tool."""
     return any(isinstance(c, p.Fail) for c in commands) and not any(isinstance(c, p.CallTool) for c in commands)
-
-
-def _check_python(wanted: str) -> None:
-    """Refuses a run that another minor version has begun. Fails the task, so that a fitting worker can take it."""
-    if wanted != running_python():
-        raise RuntimeError(
-            f"this run needs a worker on Python {wanted}, this one has {running_python()}: values may differ "
-            f"between the two. Start a workflow worker on Python {wanted}; the run goes on by itself"
-        )

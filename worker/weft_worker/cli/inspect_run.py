@@ -129,16 +129,20 @@ async def _show_source(connection: Connection, run_id: str, as_json: bool) -> in
 
 
 async def _show_graph(connection: Connection, run_id: str, as_json: bool, form: Form) -> int:
-    from weft_compiler.graph import Graph
     from weft_compiler.printer import render_graph
-    from weft_compiler.tool_spec import ToolSpec
+    from weft_compiler.reading import UnfitPlan, read_plan
+
+    from weft_worker.problems import failed
 
     plan = await _plan_of(connection, run_id)
     if as_json:
         print_json({"run_id": run_id, "graph": plan["graph"]})
         return COMPLETED
-    tools = [ToolSpec.model_validate(tool) for tool in plan["tools"]]
-    print_text(render_graph(Graph.model_validate(plan["graph"]), form, tools=tools).rstrip("\n"))
+    try:
+        known = read_plan(json.dumps(plan))
+    except UnfitPlan as unfit:
+        raise failed(f"{unfit}. It can be shown by that Weft or a later one", run_id=run_id) from None
+    print_text(render_graph(known.graph, form, tools=known.tools).rstrip("\n"))
     return COMPLETED
 
 

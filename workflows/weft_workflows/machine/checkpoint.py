@@ -29,7 +29,8 @@ from weft_workflows.machine.unit import load_unit
 from weft_workflows.sandbox.environment import environment_of
 from weft_workflows.sandbox.meter import LimitExceeded
 
-#: To be raised whenever what is stored changes; `tests/machine/test_checkpoint_version.py` notices.
+#: To be raised whenever what is stored changes; `tests/machine/test_checkpoint_version.py` notices. All versions that were
+#: ever written can be read: runs carry their checkpoints from worker to worker.
 CHECKPOINT_VERSION = 2
 #: Versions that can be read. Version 1 had records of their own for what only one object holds (`codec_strands.OLD`).
 _READ = (1, 2)
@@ -39,7 +40,7 @@ _COMPRESSED_FROM = 32_768
 
 
 class WrongCheckpoint(ValueError):
-    """A checkpoint of another version of Weft or of Python."""
+    """A checkpoint of a newer version of Weft or of another Python."""
 
 
 @contextlib.contextmanager
@@ -99,8 +100,8 @@ def _read(data: bytes) -> dict[str, Any]:
         raise DamagedCheckpoint(f"this is not a checkpoint: {problem}") from None
     if version not in _READ:
         raise WrongCheckpoint(
-            f"the checkpoint has version {version}, this worker reads {_READ[0]} to {_READ[-1]}; "
-            "continue the run on a worker of the version of Weft that wrote it, or a later one"
+            f"the checkpoint was written by a newer Weft: it has version {version}, this worker reads up to "
+            f"{CHECKPOINT_VERSION}; start a workflow worker of that Weft or a later one, the run goes on by itself"
         )
     if python != running_python():
         raise WrongCheckpoint(

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from weft_compiler.graph import Code, Function, Node
 from weft_compiler.plan import Plan
+from weft_compiler.reading import read_plan
 
 from weft_workflows.machine.codec_code import Outline, Places
 from weft_workflows.machine.native import Form, NativeCode, UnitNames, compile_native
@@ -74,10 +75,10 @@ _units: OrderedDict[str, Unit] = OrderedDict()
 
 
 def load_unit(plan_json: str) -> Unit:
-    """The unit of a plan given as JSON; units used lately are kept."""
+    """The unit of a plan given as JSON; units used lately are kept. Raises UnfitPlan."""
     unit = _units.pop(plan_json, None)
     if unit is None:
-        unit = Unit(Plan.model_validate_json(plan_json))
+        unit = Unit(read_plan(plan_json))
     _units[plan_json] = unit
     while len(_units) > _KEPT_UNITS:
         _units.popitem(last=False)
