@@ -51,7 +51,7 @@ def make_activity(tool: Tool, result_limit: int | None) -> Callable[[dict[str, A
                     closing=activity.wait_for_worker_shutdown,
                 )
         except Exception as error:  # noqa: BLE001 (whatever the tool raised is told to the run)
-            failure = as_application_error(describe_failure(error), reported.details)
+            failure = as_application_error(describe_failure(error, tool.spec.retry.non_retryable), reported.details)
             raise failure.with_traceback(tool_frames(error)) from None
         except asyncio.CancelledError:
             if not (reported.details and _is_cut_off()):

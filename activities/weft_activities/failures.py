@@ -28,7 +28,10 @@ import builtins
 import errno
 import os
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -85,6 +88,8 @@ _LASTING_CLASSES = {
 }
 _HTTP_CLIENTS = frozenset({"httpx", "aiohttp", "requests", "urllib", "anthropic", "openai"})
 
+#: Seconds; a longer pause that somebody asks for is a mistake, or nothing that a step should wait for.
+_LONGEST_WAIT = 30 * 86_400
 _MESSAGE_LIMIT = 8_000
 _ARGUMENT_LIMIT = 32_000
 _TRACEBACK_LIMIT = 8_000
@@ -98,6 +103,7 @@ class ToolFailure:
     `type` is the class's name and `base_type` the name of the nearest builtin class; the exception itself is a builtin
     exactly where `builtin` is true (a class of one's own may bear a builtin's name). `arguments` are the exception's
     args as JSON values; what JSON cannot carry has become its repr. `traceback` shows the tool's frames only.
+    `retry_after` is how many seconds to wait before the next attempt, where the exception says so.
     """
 
     type: str
@@ -107,18 +113,32 @@ class ToolFailure:
     builtin: bool
     transient: bool
     traceback: str
+    retry_after: float | None = None
 
 
-def describe_failure(error: BaseException) -> ToolFailure:
+class Retry(ConnectionError):
+    """Raised by a tool that wants to be tried again, `after` so many seconds where it knows: an answer like "429, come
+    back in a minute". It counts as an attempt. A program gets it, as a ConnectionError, when the attempts are spent.
+    """
+
+    def __init__(self, message: str = "to be tried again", *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = after
+
+
+def describe_failure(error: BaseException, never: Sequence[str] = ()) -> ToolFailure:
+    """What is told of an exception. Those of classes named in `never`, or derived from them, are answers."""
     cls = type(error)
+    transient = is_transient(error) and not any(base.__name__ in never for base in cls.__mro__)
     return ToolFailure(
         type=_type_name(error),
         message=_cut(_message(error), _MESSAGE_LIMIT),
         arguments=_arguments(error),
         base_type=_builtin_base(cls),
         builtin=cls.__module__ == builtins.__name__,
-        transient=is_transient(error),
+        transient=transient,
         traceback=_traceback_text(error),
+        retry_after=_retry_after(error) if transient else None,
     )
 
 
@@ -150,6 +170,7 @@ def as_application_error(failure: ToolFailure, reported: tuple[Any, ...] = ()) -
         *([list(reported)] if reported else []),
         type=failure.type,
         non_retryable=not failure.transient,
+        next_retry_delay=timedelta(seconds=failure.retry_after) if failure.retry_after else None,
         category=ApplicationErrorCategory.UNSPECIFIED if failure.transient else ApplicationErrorCategory.BENIGN,
     )
 
@@ -193,6 +214,41 @@ def _http_status(error: BaseException) -> int | None:
         if isinstance(status, int) and status >= 100:
             return status
     return None
+
+
+def _retry_after(error: BaseException) -> float | None:
+    """Seconds to wait before the next attempt: the exception's own `retry_after`, a Temporal error's delay, or the
+    header `Retry-After` of the HTTP answer that it stands for.
+    """
+    delay = getattr(error, "next_retry_delay", None)
+    if isinstance(delay, timedelta):
+        return delay.total_seconds()
+    said = getattr(error, "retry_after", None)
+    if said is None and _http_status(error) is not None:
+        get = getattr(getattr(getattr(error, "response", error), "headers", None), "get", None)
+        said = get("Retry-After") if callable(get) else None
+    return _seconds(said)
+
+
+def _seconds(said: Any) -> float | None:
+    """A positive number of seconds: given as one, as text, or as the date of HTTP."""
+    if isinstance(said, str):
+        try:
+            said = float(said)
+        except ValueError:
+            said = _until(said)
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        return None
+    return float(said) if 0 < said <= _LONGEST_WAIT else None
+
+
+def _until(date: str) -> float | None:
+    try:
+        then = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    then = then if then.tzinfo else then.replace(tzinfo=UTC)
+    return (then - datetime.now(UTC)).total_seconds()
 
 
 def _application_error(error: BaseException) -> bool:

@@ -54,6 +54,7 @@ class ToolOptions(TypedDict, total=False):
     resources: Sequence[str]
     risk: int
     timeout: float
+    total_timeout: float
     retry: RetrySpec | Mapping[str, Any] | int
     max_concurrent: int
     rate_per_second: float

@@ -42,6 +42,8 @@ class RetrySpec(_Frozen):
     initial_interval: float = Field(default=1.0, gt=0)
     backoff: float = Field(default=2.0, ge=1)
     max_interval: float = Field(default=60.0, gt=0)
+    #: Names of exception classes, or of classes above them, after which there is no other attempt.
+    non_retryable: tuple[str, ...] = ()
 
 
 class ToolSpec(_Frozen):
@@ -64,6 +66,8 @@ class ToolSpec(_Frozen):
     risk: int = Field(default=1, ge=1, le=3)
     #: Seconds that one attempt may take.
     timeout: float = Field(default=300.0, gt=0)
+    #: Seconds that a step may take in all: its attempts, the pauses between them, and its wait for a worker.
+    total_timeout: float | None = Field(default=None, gt=0)
     retry: RetrySpec = RetrySpec()
     max_concurrent: int | None = Field(default=None, ge=1)
     rate_per_second: float | None = Field(default=None, gt=0)

@@ -9,12 +9,14 @@ import ssl
 import subprocess
 import sys
 import types
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 from urllib.error import HTTPError, URLError
 
 import pytest
 from temporalio.exceptions import ApplicationError
-from weft_activities.failures import as_application_error, describe_failure, is_transient
+from weft_activities.failures import Retry, as_application_error, describe_failure, is_transient
 
 
 def foreign(module: str, name: str, *bases: type, **attributes: Any) -> BaseException:
@@ -26,8 +28,8 @@ def foreign(module: str, name: str, *bases: type, **attributes: Any) -> BaseExce
     return error
 
 
-def answer(status: int) -> Any:
-    return types.SimpleNamespace(status_code=status)
+def answer(status: int, headers: dict[str, str] | None = None) -> Any:
+    return types.SimpleNamespace(status_code=status, headers=headers or {})
 
 
 REQUESTS = type("RequestException", (OSError,), {"__module__": "requests.exceptions"})
@@ -145,6 +147,49 @@ def test_for_temporal() -> None:
         [["no", 3], "ValueError"],
     )
     assert not as_application_error(describe_failure(ConnectionError())).non_retryable
+
+
+HEADERS = {"Retry-After": "12"}
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (Retry("later", after=30), 30),
+        (Retry("later"), None),
+        (foreign("lib", "Slow", OSError, retry_after="1.5"), 1.5),
+        (foreign("lib", "Slow", OSError, retry_after=-3), None),
+        (foreign("lib", "Slow", OSError, retry_after="soon"), None),
+        (foreign("lib", "Slow", OSError, retry_after=float("nan")), None),
+        (foreign("lib", "Slow", OSError, retry_after=True), None),
+        (foreign("lib", "Slow", OSError, retry_after=10**9), None),
+        (foreign("lib", "Refused", ValueError, retry_after=5), None),
+        (foreign("httpx", "HTTPStatusError", response=answer(429, HEADERS)), 12),
+        (foreign("httpx", "HTTPStatusError", response=answer(404, HEADERS)), None),
+        (foreign("aiohttp", "ClientResponseError", status=503, headers=HEADERS), 12),
+        (ApplicationError("x", next_retry_delay=timedelta(minutes=1)), 60),
+    ],
+    ids=repr,
+)
+def test_when_to_try_again(error: BaseException, seconds: float | None) -> None:
+    failure = describe_failure(error)
+    assert failure.retry_after == seconds
+    assert as_application_error(failure).next_retry_delay == (timedelta(seconds=seconds) if seconds else None)
+
+
+def test_when_to_try_again_as_a_date() -> None:
+    then = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    failure = describe_failure(foreign("httpx", "HTTPStatusError", response=answer(503, {"Retry-After": then})))
+    assert failure.retry_after is not None
+    assert 60 < failure.retry_after <= 100
+
+
+def test_classes_that_are_never_tried_again() -> None:
+    assert describe_failure(ConnectionResetError()).transient
+    for name in ("ConnectionResetError", "ConnectionError", "Exception"):
+        assert not describe_failure(ConnectionResetError(), [name]).transient
+    assert not describe_failure(Retry(after=3), ["Retry"]).transient
+    assert describe_failure(Retry(after=3), ["Retry"]).retry_after is None
 
 
 def test_classification_imports_no_temporal() -> None:

@@ -20,6 +20,7 @@ from weft_compiler.tool_spec import Effect
 from weft_workflows.ledger import Ledger, NothingToResume
 from weft_workflows.local import LocalRun, StepInfo, run_plan
 from weft_workflows.machine import protocol as p
+from weft_workflows.messages import RunOptions
 from weft_workflows.past import Past
 from weft_workflows.past_record import Record, record_bytes
 
@@ -95,7 +96,7 @@ def run(plan: Plan, steps: Steps, record: Record | None = None, kill_after: int 
     async def main() -> LocalRun | None:
         try:
             return await run_plan(
-                plan, {}, steps.call, clock="virtual", attempts=1, now=now, on_event=on_event, past=past, ledger=ledger
+                plan, {}, steps.call, clock="virtual", options=RunOptions(attempts=1), now=now, on_event=on_event, past=past, ledger=ledger
             )
         except Killed:
             return None

@@ -13,6 +13,7 @@ from weft_workflows.failures import Failure
 from weft_workflows.host.pool import HostLimits, HostPool
 from weft_workflows.local import VIRTUAL_EPOCH, CallTool, LocalRun, StepInfo, run_plan
 from weft_workflows.machine import protocol as p
+from weft_workflows.messages import RunOptions
 
 from tests.temporal.scripted import (
     Script,
@@ -131,7 +132,7 @@ async def test_transient_failures_are_retried_under_the_policy() -> None:
     assert [info.attempt for info in infos] == [1, 2, 3, 4]
     assert outcome.steps[0].attempts == 4
 
-    outcome = await run("one_step", flaky, spec, clock="virtual", attempts=2)
+    outcome = await run("one_step", flaky, spec, clock="virtual", options=RunOptions(attempts=2))
     assert outcome.status == "failed"
     assert outcome.error is not None
     assert outcome.error.type == "ConnectionResetError"
@@ -181,7 +182,9 @@ async def test_a_result_without_json_form_is_a_failure_of_the_step() -> None:
 
 
 async def test_a_tool_that_takes_too_long_times_out() -> None:
-    outcome = await run("one_step", lambda n, a, i: i.sleep(9), tool("work", timeout=5), clock="virtual", attempts=1)
+    outcome = await run(
+        "one_step", lambda n, a, i: i.sleep(9), tool("work", timeout=5), clock="virtual", options=RunOptions(attempts=1)
+    )
     assert outcome.error is not None
     assert (outcome.error.type, outcome.error.message) == ("TimeoutError", "work took longer than 5 s")
     assert outcome.elapsed == 5

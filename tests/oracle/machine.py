@@ -12,6 +12,7 @@ from weft_compiler.plan import Plan
 from weft_workflows.local import LocalRun, StepInfo, run_plan
 from weft_workflows.machine.machine import Machine
 from weft_workflows.machine.protocol import CallTool, Command
+from weft_workflows.messages import RunOptions
 
 from tests.oracle.fakes import Begun, FakeTool, ToolCall, World
 from tests.oracle.run import Outcome
@@ -52,7 +53,15 @@ def run_compiled(
 
     machine = Restored.start if restored else None
     run = asyncio.run(
-        run_plan(plan, dict(inputs or {}), call, clock="virtual", machine=machine, attempts=1, on_command=begin)
+        run_plan(
+            plan,
+            dict(inputs or {}),
+            call,
+            clock="virtual",
+            machine=machine,
+            options=RunOptions(attempts=1),
+            on_command=begin,
+        )
     )
     return _outcome(run, tools)
 

@@ -79,6 +79,14 @@ def pool() -> Iterator[HostPool]:
     pool.close()
 
 
+@pytest.fixture(scope="session")
+def machines() -> Iterator[HostPool]:
+    """Hosts for orchestrations."""
+    pool = HostPool(size=1)
+    yield pool
+    pool.close()
+
+
 @pytest.fixture
 def queue() -> str:
     """A task queue of the test's own, so that no other test's worker takes its runs."""
@@ -94,6 +102,25 @@ async def client(temporal_server: ServerInfo) -> Client:
 async def worker(client: Client, pool: HostPool, queue: str) -> AsyncIterator[Worker]:
     async with worker_on(client, pool, queue) as worker:
         yield worker
+
+
+@pytest.fixture
+async def listening(client: Client, machines: HostPool, queue: str) -> AsyncIterator[Worker]:
+    """A worker for orchestrations."""
+    async with worker_on(client, machines, queue) as worker:
+        yield worker
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Where tools write what they do."""
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """What tools wait for."""
+    return tmp_path / "gate"
 
 
 @pytest.fixture

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 from weft_worker.history import FINISHED_ANYWAY, STILL_RUNNING, RunHistory, Step
-from weft_workflows.host.pool import HostPool
 
-from tests.temporal.conftest import Handle, StartRun, eventually, worker_on
+from tests.temporal.conftest import Handle, StartRun, eventually
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("listening")]
 
@@ -38,19 +36,6 @@ task.cancel()
 await echo("gone on")
 return await gated_read({log!r}, {go!r})
 """
-
-
-@pytest.fixture
-async def listening(client: Client, queue: str) -> AsyncIterator[None]:
-    pool = HostPool(size=1)
-    async with worker_on(client, pool, queue):
-        yield
-    pool.close()
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "log"
 
 
 def lines(log: Path) -> list[str]:

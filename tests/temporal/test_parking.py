@@ -50,23 +50,14 @@ def lines(log: Path) -> list[str]:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "log"
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Path:
-    return tmp_path / "gate"
-
-
-@pytest.fixture
 async def ambiguous(worker: Worker, start_run: StartRun, log: Path, gate: Path) -> Handle:
     """A run whose only step writes and took longer than its timeout."""
     handle = await start_run("one_call", tool="hanging_write", arguments={"log": str(log), "gate": str(gate)})
     row = await eventually(lambda: parked(handle))
     assert (row.step, row.reason, row.line) == ("a", "ambiguous", 1)
     assert row.message == (
-        "hanging_write writes, and hanging_write took longer than 1 s: it may or may not have been carried out"
+        "hanging_write writes, and hanging_write took longer than 1 s: it may or may not have been carried out,"
+        " and may still be running"
     )
     assert len(lines(log)) == 1
     return handle

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +21,6 @@ from tests.temporal.test_parking import decide, parked
 from tests.temporal.tools import TOOLS
 
 pytestmark = [pytest.mark.server]
-
-
-@pytest.fixture
-def pool_of_machines() -> Any:
-    pool = HostPool(size=1)
-    yield pool
-    pool.close()
-
-
-@pytest.fixture
-async def listening(client: Client, queue: str, pool_of_machines: HostPool) -> AsyncIterator[None]:
-    async with worker_on(client, pool_of_machines, queue):
-        yield
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    return tmp_path / "log"
 
 
 def accounts(log: Path) -> list[list[Any]]:
@@ -86,12 +67,12 @@ async def test_a_timed_out_attempt_leaves_its_details(
 
 
 async def test_a_step_that_a_shutdown_cuts_off_leaves_its_details(
-    client: Client, queue: str, pool_of_machines: HostPool, start_plan: StartRun, log: Path
+    client: Client, queue: str, machines: HostPool, start_plan: StartRun, log: Path
 ) -> None:
-    async with worker_on(client, pool_of_machines, queue):
+    async with worker_on(client, machines, queue):
         handle = await start_plan(f"return await copies_until_shut_down({str(log)!r})")
         await eventually(lambda: _begun(log))
-    async with worker_on(client, pool_of_machines, queue):
+    async with worker_on(client, machines, queue):
         row = await eventually(lambda: parked(handle))
         assert row.reason == "ambiguous"
         await decide(handle, step="copies_until_shut_down", action="retry")

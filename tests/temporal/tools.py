@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from weft_activities import current_step, tool
+from weft_activities import Retry, current_step, tool
 from weft_activities.tool import Tool, tool_of
 
 _RETRY = {"max_attempts": 3, "initial_interval": 0.05, "max_interval": 0.1}
@@ -137,6 +137,59 @@ async def copies_until_shut_down(log: str) -> str:
     step = current_step()
     step.heartbeat("half")
     return "copied" if step.last_heartbeat_details else await _wait_for(log + ".never")
+
+
+@tool(effect="write")
+async def refuse_write(message: str) -> Any:
+    """Answers with an exception."""
+    raise FileNotFoundError(2, message)
+
+
+@tool(effect="read", retry={**_RETRY, "non_retryable": ["ConnectionError"]})
+async def flaky_once(log: str, failures: int) -> Any:
+    """Fails some times, with an exception that its policy does not repeat."""
+    if (count := note(log, "flaky_once")) <= failures:
+        raise ConnectionResetError(f"reset {count}")
+    return count
+
+
+@tool(effect="read")
+async def busy(log: str, seconds: float) -> float:
+    """Asks to be tried again so much later; gives how much later it was."""
+    note(log, str(time.time()))
+    first, *more = Path(log).read_text().splitlines()
+    if not more:
+        raise Retry("come back", after=seconds)
+    return float(more[0]) - float(first)
+
+
+@tool(effect="read", timeout=1, retry={"max_attempts": 2, "initial_interval": 0.05})
+def answers_late(log: str, seconds: float) -> str:
+    """Takes long at its first attempt, whether or not anybody waits for it."""
+    attempt = current_step().attempt
+    note(log, f"begin {attempt}")
+    if attempt == 1:
+        time.sleep(seconds)
+    note(log, f"end {attempt}")
+    return f"attempt {attempt}"
+
+
+@tool(effect="read", timeout=60, total_timeout=1)
+async def limited_read(gate: str) -> str:
+    """Waits until a file exists, one second at most."""
+    return await _wait_for(gate)
+
+
+@tool(effect="write", timeout=60, total_timeout=1)
+async def limited_write(gate: str) -> str:
+    """Waits until a file exists, one second at most."""
+    return await _wait_for(gate)
+
+
+@tool(effect="write", total_timeout=2.5, retry={"max_attempts": 9, "initial_interval": 1})
+async def limited_tries(log: str) -> None:
+    """Fails at each attempt, for two and a half seconds at most."""
+    raise ConnectionResetError(f"reset {note(log, 'tried')}")
 
 
 @tool(effect="read")

@@ -51,6 +51,11 @@ class Step:
     state: StepState = "scheduled"
     ended: float | None = None
     error: str | None = None
+    #: The worker that took its last attempt, as it calls itself: process@machine.
+    worker: str = ""
+    #: What the running attempt has reported last, which only the server knows.
+    progress: tuple[Any, ...] = ()
+    attempt: int = 0
 
     def row(self) -> StepRow:
         return StepRow(
@@ -127,9 +132,10 @@ class RunHistory:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
                 return await self._schedule(event)
             case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
-                scheduled = event.activity_task_started_event_attributes.scheduled_event_id
-                if (step := self._scheduled.get(scheduled)) is not None and step.state != "cancelled":
-                    step.state = "running"
+                started = event.activity_task_started_event_attributes
+                if (step := self._scheduled.get(started.scheduled_event_id)) is not None:
+                    step.worker = started.identity
+                    step.state = step.state if step.state == "cancelled" else "running"
             case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
                 completed = event.activity_task_completed_event_attributes
                 return self._close(completed.scheduled_event_id, event, "completed")

@@ -15,10 +15,11 @@ from weft_worker.outcome import Outcome, OutcomeError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from weft_activities.catalog import Catalog
     from weft_workflows.machine.protocol import Event
+    from weft_workflows.messages import RunOptions
 
     from weft_worker.fakes import Fakes
     from weft_worker.prepare import Prepared
@@ -28,7 +29,7 @@ async def run_prepared(
     prepared: Prepared,
     *,
     run_id: str,
-    attempts: int | None = None,
+    options: RunOptions | None = None,
     cancel: asyncio.Event | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> LocalRun:
@@ -43,7 +44,7 @@ async def run_prepared(
             _FakeCaller(fakes).call,
             clock="virtual",
             run_id=run_id,
-            attempts=attempts,
+            options=options,
             cancel=cancel,
             on_event=on_event,
         )
@@ -53,7 +54,7 @@ async def run_prepared(
         prepared.inputs,
         caller.call,
         run_id=run_id,
-        attempts=attempts,
+        options=options,
         describe_failure=failure_of,
         in_host=True,
         cancel=cancel,
@@ -69,12 +70,21 @@ def outcome_of(run: LocalRun, run_id: str) -> Outcome:
     return Outcome(run_id, run.status, result=run.result, stdout=run.stdout, steps=done, error=error)
 
 
-def failure_of(error: BaseException) -> Failure:
-    """A tool's exception as the machine is told of it, judged as for steps on Temporal."""
+def failure_of(error: BaseException, never: Sequence[str] = ()) -> Failure:
+    """A tool's exception as the machine is told of it, judged as for steps on Temporal. Classes in `never` are not
+    tried again.
+    """
     if isinstance(error, Failure):
         return error
-    told = describe_failure(error)
-    return Failure(told.type, told.message, list(told.arguments), base_type=told.base_type, transient=told.transient)
+    told = describe_failure(error, never)
+    return Failure(
+        told.type,
+        told.message,
+        list(told.arguments),
+        base_type=told.base_type,
+        transient=told.transient,
+        retry_after=told.retry_after,
+    )
 
 
 class _Reports:
@@ -104,7 +114,10 @@ class _ToolCaller:
 
     async def call(self, tool: str, arguments: dict[str, Any], step: StepInfo) -> Any:
         assert self._catalog is not None
-        return await call_tool(self._catalog.get(tool), arguments, self._reports.context(step, arguments))
+        try:
+            return await call_tool(self._catalog.get(tool), arguments, self._reports.context(step, arguments))
+        except Exception as error:
+            raise failure_of(error, step.spec.retry.non_retryable) from error
 
 
 class _FakeCaller:

@@ -247,7 +247,11 @@ def outcome_of(history: RunHistory, connection: Connection, run_id: str) -> Outc
 
 def parked_outcome(history: RunHistory, connection: Connection, run_id: str, view: RunView) -> Outcome:
     """The outcome of a run that only a person can go on with."""
-    parked = [row.model_dump(mode="json") for row in view.parked]
+    steps = history.steps
+    parked = [
+        row.model_dump(mode="json") | {"worker": steps[row.step].worker if row.step in steps else ""}
+        for row in view.parked
+    ]
     return Outcome(run_id, "parked", steps=_done(history), ui_url=connection.run_url(run_id), extra={"parked": parked})
 
 
@@ -295,7 +299,9 @@ async def _await_parked(client: Client, run_id: str, stirred: asyncio.Event) -> 
 
 
 async def _mark_running(client: Client, run_id: str, history: RunHistory) -> None:
-    """History tells of an attempt when it is over; which steps are being run now, only the server knows."""
+    """History tells of an attempt when it is over; which steps are being run now, where, and how far they say they are,
+    only the server knows.
+    """
     described = await client.get_workflow_handle(run_id).describe()
     for pending in described.raw_description.pending_activities:
         step = history.steps.get(step_id_of(pending.activity_id))
@@ -303,6 +309,8 @@ async def _mark_running(client: Client, run_id: str, history: RunHistory) -> Non
             continue
         if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED:
             step.state = "running"
+        step.attempt, step.worker = pending.attempt, pending.last_worker_identity or step.worker
+        step.progress = tuple(await client.data_converter.decode(pending.heartbeat_details.payloads))
         if pending.HasField("last_failure"):
             step.error = f"attempt {pending.attempt - 1}: {words_of(pending.last_failure)}"
 

@@ -31,7 +31,8 @@ class Failure(Exception):
     """A tool's exception in names and JSON.
 
     `type` is the exception's class name, `arguments` its args as JSON values, `base_type` the name of its
-    nearest builtin base class, `transient` whether trying again may help.
+    nearest builtin base class, `transient` whether trying again may help, `retry_after` the seconds before that, where
+    the exception says so. `note` is for people who decide what becomes of the step.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class Failure(Exception):
         *,
         base_type: str = "",
         transient: bool = False,
+        retry_after: float | None = None,
+        note: str = "",
     ) -> None:
         super().__init__(message)
         self.type = type_name
@@ -49,6 +52,8 @@ class Failure(Exception):
         self.arguments = [message] if arguments is None else arguments
         self.base_type = base_type or (type_name if is_builtin_exception(type_name) else "Exception")
         self.transient = transient
+        self.retry_after = retry_after
+        self.note = note
 
 
 def describe(error: BaseException) -> Failure:
@@ -61,6 +66,7 @@ def describe(error: BaseException) -> Failure:
         [_plain(argument) for argument in error.args],
         base_type=builtin_base(type(error)),
         transient=is_transient(error),
+        retry_after=_number(getattr(error, "retry_after", None)),
     )
 
 
@@ -71,6 +77,10 @@ def is_transient(error: BaseException) -> bool:
 def builtin_base(cls: type[BaseException]) -> str:
     """The name of the nearest builtin exception class among a class and its bases."""
     return next(base.__name__ for base in cls.__mro__ if base.__module__ == builtins.__name__)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and value > 0 else None
 
 
 def is_builtin_exception(name: str) -> bool:

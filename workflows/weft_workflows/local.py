@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -27,8 +28,9 @@ from weft_workflows.failures import Failure, describe
 from weft_workflows.host.errors import EvaluatorDied, HostUnavailable
 from weft_workflows.ledger import Ledger
 from weft_workflows.machine import protocol as p
-from weft_workflows.messages import RunError, RunStatus
+from weft_workflows.messages import RunError, RunOptions, RunStatus
 from weft_workflows.past import Past
+from weft_workflows.step_limits import limited, timed_out_text
 
 #: How often a machine's host may have to be replaced under one event.
 _HOST_TRIES = 5
@@ -111,7 +113,7 @@ async def run_plan(
     run_id: str = "local",
     seed: int = 0,
     now: float | None = None,
-    attempts: int | None = None,
+    options: RunOptions | None = None,
     describe_failure: Callable[[BaseException], Failure] = describe,
     on_command: Callable[[p.Command], None] | None = None,
     on_event: Callable[[p.Event], None] | None = None,
@@ -122,12 +124,12 @@ async def run_plan(
 ) -> LocalRun:
     """Runs a plan to its end and tells how it went; exceptions of the orchestration are part of the answer.
 
-    `in_host` puts the machine into a host process. `attempts` replaces the tools' own number of attempts
-    after transient failures. `now` is the Unix time at the start. `cancel`, once set, cancels the run as a
+    `in_host` puts the machine into a host process. Of the `options` those count that say how long and how often is
+    tried. `now` is the Unix time at the start. `cancel`, once set, cancels the run as a
     person would. `machine` starts a machine other than the usual one. `past` is what an earlier run has done, `ledger` is
     told what this one does.
     """
-    driver = _Driver(plan, call, describe_failure, attempts, run_id, on_command, on_event)
+    driver = _Driver(plan, call, describe_failure, options or RunOptions(), run_id, on_command, on_event)
     driver.past, driver.ledger = past, ledger
     driver.begin(VirtualClock() if clock == "virtual" else RealClock(), now, clock)
     if past is None:
@@ -159,15 +161,15 @@ class _Driver:
         plan: Plan,
         call: CallTool,
         describe_failure: Callable[[BaseException], Failure],
-        attempts: int | None,
+        options: RunOptions,
         run_id: str,
         on_command: Callable[[p.Command], None] | None,
         on_event: Callable[[p.Event], None] | None,
     ) -> None:
-        self._specs = {spec.name: spec for spec in plan.tools}
+        self._specs = {spec.name: limited(spec, options) for spec in plan.tools}
+        self._run_timeout = options.run_timeout
         self._call = call
         self._describe = describe_failure
-        self._attempts = attempts
         self._run_id = run_id
         self._on_command = on_command or _ignore
         self._on_event = on_event or _ignore
@@ -184,6 +186,7 @@ class _Driver:
         self._busy = 0
         self._stdout: list[str] = []
         self._cancelled = False
+        self._timed_out = False
         self._end: p.Finish | p.Fail | None = None
         self.past: Past | None = None
         self.ledger: Ledger | None = None
@@ -199,6 +202,7 @@ class _Driver:
 
     async def run(self, machine: StartMachine, start: p.Start, cancel: asyncio.Event | None) -> LocalRun:
         watcher = asyncio.create_task(self._watch(cancel)) if cancel is not None else None
+        alarm = self._clock.call_at(self._run_timeout, self._time_out) if self._run_timeout is not None else None
         try:
             if self.ledger is not None:
                 self.ledger.delivered(start)
@@ -218,6 +222,8 @@ class _Driver:
         finally:
             if watcher is not None:
                 watcher.cancel()
+            if alarm is not None:
+                alarm.cancel()
         return self._outcome()
 
     async def end(self) -> None:
@@ -264,6 +270,11 @@ class _Driver:
         await cancel.wait()
         self._cancelled = True
         self._put("", p.CancelRun(self.now()))
+
+    def _time_out(self) -> None:
+        if not self._cancelled:
+            self._timed_out = True
+            self._put("", p.CancelRun(self.now()))
 
     def _put(self, source: str, event: p.Event) -> None:
         self._events.append((source, event))
@@ -362,19 +373,22 @@ class _Driver:
 
     async def _attempts_of(self, step: LocalStep) -> Any:
         """Calls the tool until it answers, under the tool's retry policy."""
-        spec = self._specs[step.tool]
-        limit = self._attempts or spec.retry.max_attempts
+        spec, begun = self._specs[step.tool], self._clock.elapsed()
         while True:
             step.attempts += 1
+            left = math.inf if spec.total_timeout is None else begun + spec.total_timeout - self._clock.elapsed()
             try:
-                return await self._attempt(step, spec)
+                return await self._attempt(step, spec, left)
             except Exception as error:
                 failure = self._describe(error)
-                if not failure.transient or step.attempts >= limit:
+                pause = failure.retry_after or delay_after(spec.retry, step.attempts)
+                over = begun + (spec.total_timeout or math.inf) <= self._clock.elapsed() + pause
+                if not _goes_on(failure, spec.retry, step.attempts) or over:
                     raise
-            await self.rest(step.id, delay_after(spec.retry, step.attempts))
+            await self.rest(step.id, pause)
 
-    async def _attempt(self, step: LocalStep, spec: ToolSpec) -> Any:
+    async def _attempt(self, step: LocalStep, spec: ToolSpec, left: float) -> Any:
+        """One attempt; `left` is what is left of the step's time in all."""
         task, expired = asyncio.current_task(), False
         assert task is not None
 
@@ -383,13 +397,14 @@ class _Driver:
             expired = True
             self._interrupt(step.id, task)
 
-        alarm = self._clock.call_at(self._clock.elapsed() + spec.timeout, expire)
+        alarm = self._clock.call_at(self._clock.elapsed() + min(spec.timeout, left), expire)
         try:
             info = StepInfo(self._run_id, step.id, spec, step.line, step.attempts, self)
             return await self._call(step.tool, step.arguments, info)
         except asyncio.CancelledError:
             if expired and task.uncancel() == 0:
-                raise TimeoutError(f"{step.tool} took longer than {spec.timeout:g} s") from None
+                limit = f"{spec.timeout:g} s" if spec.timeout <= left else f"{spec.total_timeout:g} s in all"
+                raise TimeoutError(f"{step.tool} took longer than {limit}") from None
             raise
         finally:
             alarm.cancel()
@@ -416,6 +431,10 @@ class _Driver:
         match self._end:
             case p.Finish(result):
                 return LocalRun("completed", json.loads(result), stdout, steps, None, self._clock.elapsed(), reused)
+            case p.Fail(cancelled=True) if self._timed_out and self._run_timeout is not None:
+                text = timed_out_text(self._run_timeout)
+                timed_out = RunError(type="TimedOut", message=text, line=self._end.line)
+                return LocalRun("failed", None, stdout, steps, timed_out, self._clock.elapsed(), reused)
             case p.Fail() as fail:
                 status: RunStatus = "cancelled" if fail.cancelled and self._cancelled else "failed"
                 error = RunError(
@@ -440,6 +459,12 @@ def _evaluated(call: Callable[[bytes], _Reply], message: p.Start | p.Event) -> _
         with suppress(HostUnavailable):
             return call(p.to_bytes([message]))
     return call(p.to_bytes([message]))
+
+
+def _goes_on(failure: Failure, retry: RetrySpec, attempts: int) -> bool:
+    """Whether there is another attempt, as far as failure and number decide."""
+    never = {failure.type, failure.base_type} & set(retry.non_retryable)
+    return failure.transient and not never and attempts < retry.max_attempts
 
 
 def delay_after(retry: RetrySpec, attempt: int) -> float:

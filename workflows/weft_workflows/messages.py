@@ -52,6 +52,12 @@ class RunOptions(_Asked):
 
     #: Attempts of each step after transient failures; None leaves it to each tool.
     attempts: int | None = Field(default=None, ge=1)
+    #: Seconds before the second attempt of each step; None leaves it to each tool.
+    retry_interval: float | None = Field(default=None, gt=0)
+    #: Seconds that one attempt of a step may take; None leaves it to each tool.
+    step_timeout: float | None = Field(default=None, gt=0)
+    #: Seconds that the run may take, without those in which it only waited for a person; None is for ever.
+    run_timeout: float | None = Field(default=None, gt=0)
     #: Task queue of the activity workers; None is the workflow's own.
     activity_task_queue: str | None = None
     #: Steps that may be with the server at once; the rest wait in the run. The server's own limit is 2,000.

@@ -46,7 +46,7 @@ class Parking:
         return tuple(self._parked.values())
 
     def park_ambiguous(self, step: Step, failure: Failure) -> None:
-        text = f"{step.spec.name} writes, and {failure.message}: it may or may not have been carried out"
+        text = f"{step.spec.name} writes, and {failure.message}: it may or may not have been carried out{failure.note}"
         self._park(ParkedStep(step=step.call.step, reason="ambiguous", message=text, line=step.call.line), failure)
 
     def park_spent(self, step: Step, failure: Failure) -> None:

@@ -22,17 +22,23 @@ def view(
     lines = {step.call.line for step in steps.in_flight} | set(timers.values())
     if computing is not None:
         lines.add(computing)
+    waits = is_parked(steps, timers, parking, computing)
     return RunView(
         run_id=run_id,
         plan_id=plan_id,
-        # Parked where nothing goes on without a person: all strands wait, or the machine takes no more events.
-        status="parked" if parking and (not lines or parking.holds(MACHINE)) else "running",
+        status="parked" if waits else "running",
         steps_done=steps.completed,
         steps_running=len(steps.in_flight),
         parked=parking.rows(),
         lines=tuple(sorted(lines)),
         computing=computing,
     )
+
+
+def is_parked(steps: Steps, timers: dict[str, int], parking: Parking, computing: int | None) -> bool:
+    """Whether nothing goes on without a person: all strands wait, or the machine takes no more events."""
+    goes_on = bool(steps.in_flight or timers or computing is not None)
+    return bool(parking) and (not goes_on or parking.holds(MACHINE))
 
 
 def row(step: Step) -> StepRow:

@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import MEMO_END, RunError, RunResult
 from weft_workflows.step_activities import cut
+from weft_workflows.step_limits import timed_out_text
 
 #: Result and output of a run go into one payload, which may have 2 MB.
 MAX_RESULT_BYTES = 1_900_000
@@ -18,8 +19,10 @@ _MAX_TRACEBACK_BYTES = 20_000
 _MAX_MEMO_BYTES = 200_000
 
 
-def result_of(end: p.Finish | p.Fail, stdout: str, steps: int, *, cancelled: bool) -> RunResult:
-    """What the run gives; `cancelled` says whether it was asked to stop.
+def result_of(
+    end: p.Finish | p.Fail, stdout: str, steps: int, *, cancelled: bool, timed_out: float | None = None
+) -> RunResult:
+    """What the run gives; `cancelled` says whether it was asked to stop, `timed_out` that its time, in seconds, was over.
 
     Raises where it gives nothing, so that Temporal shows the run as failed or cancelled: ApplicationError with a
     `RunResult` as its only detail, or CancelledError, which can carry nothing; its `RunResult` goes into the memo.
@@ -30,6 +33,8 @@ def result_of(end: p.Finish | p.Fail, stdout: str, steps: int, *, cancelled: boo
             output = cut(stdout, MAX_RESULT_BYTES - size)
             return RunResult(status="completed", result=json.loads(end.result), stdout=output, steps=steps)
         end = _too_large(size)
+    if end.cancelled and timed_out is not None:
+        end = p.Fail("TimedOut", timed_out_text(timed_out), end.line)
     # A program may raise CancelledError of its own accord; to Temporal that is a failure.
     if end.cancelled and cancelled:
         kept = RunResult(status="cancelled", stdout=cut(stdout, _MAX_MEMO_BYTES), steps=steps)

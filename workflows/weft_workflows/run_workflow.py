@@ -24,8 +24,10 @@ from weft_workflows.fitting import fitting_plan, fitting_tools
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import RUN_WORKFLOW, Decision, RunInput, RunResult, RunView, StepRow
 from weft_workflows.parking import MACHINE, Parking
+from weft_workflows.run_deadline import RunDeadline
 from weft_workflows.run_results import result_of
 from weft_workflows.step_activities import Step, Steps
+from weft_workflows.step_limits import limited
 from weft_workflows.step_outcomes import Outcome, arguments_text
 
 
@@ -36,7 +38,8 @@ class RunWorkflow:
         info = workflow.info()
         self._input = run
         self._plan = fitting_plan(run.plan)
-        self._steps = Steps(fitting_tools(self._plan), run.options, self._step_ended)
+        tools = {name: limited(tool, run.options) for name, tool in fitting_tools(self._plan).items()}
+        self._steps = Steps(tools, run.options, self._step_ended)
         self._parking = Parking(info.workflow_id, self._steps.all)
         self._evaluator = Evaluator(info.workflow_id, info.run_id)
         self._timers: dict[str, asyncio.Task[None]] = {}
@@ -48,6 +51,8 @@ class RunWorkflow:
         #: The line of long pure code that is being carried out elsewhere (0: unknown), None while there is none.
         self._computing: int | None = None
         self._cancelled = False
+        #: The run's time in seconds, once it is over.
+        self._timed_out: float | None = None
         self._stdout: list[str] = []
         self._end: p.Finish | p.Fail | None = None
 
@@ -56,6 +61,8 @@ class RunWorkflow:
         seed = workflow.random().getrandbits(63)
         inputs = json.dumps(run.inputs, ensure_ascii=False)
         self._happened.append(p.Start(run.plan, inputs, workflow.info().workflow_id, seed, workflow.time()))
+        if self._input.options.run_timeout is not None:
+            RunDeadline(self._input.options.run_timeout, self._is_parked, self._time_out).start()
         try:
             while self._end is None:
                 if self._may_go_on():
@@ -64,7 +71,13 @@ class RunWorkflow:
                     await self._wait()
         finally:
             self._evaluator.close()
-        return result_of(self._end, "".join(self._stdout), self._steps.completed, cancelled=self._cancelled)
+        return result_of(
+            self._end,
+            "".join(self._stdout),
+            self._steps.completed,
+            cancelled=self._cancelled,
+            timed_out=self._timed_out,
+        )
 
     def _may_go_on(self) -> bool:
         return self._end is not None or (bool(self._happened) and self._held is None)
@@ -90,6 +103,15 @@ class RunWorkflow:
         else:
             # The program cannot be told, so that nothing of it can clean up.
             self._end = p.Fail("CancelledError", "", self._held[1].line, cancelled=True)
+
+    def _is_parked(self) -> bool:
+        return run_details.is_parked(self._steps, self._timer_lines, self._parking, self._computing)
+
+    def _time_out(self) -> None:
+        """Cancels the run as a person would, so that its `finally` blocks run; not one that is being cancelled."""
+        if not self._cancelled:
+            self._timed_out = self._input.options.run_timeout
+            self._happened.append(p.CancelRun(workflow.time()))
 
     def _show(self) -> None:
         details = run_details.markdown(self._steps, self._timer_lines, self._parking, self._computing)

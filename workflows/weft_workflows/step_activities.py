@@ -25,7 +25,7 @@ from weft_workflows.failures import Failure
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import RunOptions, StepAddress, StepState
 from weft_workflows.step_address import address_of
-from weft_workflows.step_outcomes import UNSURE, Outcome, outcome_of_error, outcome_of_value
+from weft_workflows.step_outcomes import TIMED_OUT, UNSURE, Outcome, outcome_of_error, outcome_of_value
 
 #: Tries of a step whose worker is lost, however few attempts its tool or the run allows.
 LOST_WORKER_TRIES = 5
@@ -51,6 +51,8 @@ class Step:
     handle: workflow.ActivityHandle[RawValue] | None = None
     ended: float | None = None
     error: str | None = None
+    #: When it was given to the server first, since it was called or a person had it tried again.
+    begun: float = 0.0
     #: What its last attempt reported, for the next one.
     heartbeat: tuple[Any, ...] = ()
 
@@ -87,7 +89,8 @@ class Steps:
         self._enqueue(step)
 
     def retry(self, step: Step) -> None:
-        """Runs a step again, as a new activity."""
+        """Runs a step again, as a new activity with all its time."""
+        step.begun = 0.0
         self._enqueue(step)
 
     def cancel(self, step_id: str) -> None:
@@ -139,8 +142,9 @@ class Steps:
             activity_id=activity_id(step.call.step, step.tries),
             summary=summary_of(step),
             start_to_close_timeout=timedelta(seconds=step.spec.timeout),
+            schedule_to_close_timeout=_time_left(step),
             heartbeat_timeout=timedelta(seconds=self._options.heartbeat_timeout),
-            retry_policy=retry_policy(step.spec, self._options.attempts),
+            retry_policy=retry_policy(step.spec),
             cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
             **_event_group(step.call.group),
         )
@@ -166,9 +170,8 @@ class Steps:
         self._release(step)
         outcome = outcome_of_value(handle.result()) if error is None else outcome_of_error(error, step.spec)
         step.heartbeat = outcome.heartbeat or step.heartbeat
-        limit = self._options.attempts or step.spec.retry.max_attempts
-        if outcome.kind == "lost" and step.tries * limit < LOST_WORKER_TRIES:
-            self.retry(step)
+        if outcome.kind == "lost" and step.tries * step.spec.retry.max_attempts < LOST_WORKER_TRIES:
+            self._enqueue(step)
         else:
             self._done(step, outcome)
 
@@ -186,14 +189,27 @@ def activity_id(step: str, tries: int) -> str:
     return step if tries == 1 else f"{step}~{tries}"
 
 
-def retry_policy(spec: ToolSpec, attempts: int | None) -> RetryPolicy:
-    """The tool's policy, with the run's number of attempts where it has one."""
+def _time_left(step: Step) -> timedelta | None:
+    """What is left of the step's time in all, where it is limited. A step whose worker was lost does not begin anew."""
+    if step.spec.total_timeout is None:
+        return None
+    step.begun = step.begun or workflow.time()
+    return timedelta(seconds=max(step.spec.total_timeout - (workflow.time() - step.begun), 0.001))
+
+
+def retry_policy(spec: ToolSpec) -> RetryPolicy:
+    """The server's policy for steps of a tool. The server knows timeouts by names of its own."""
+    never = list(spec.retry.non_retryable)
+    if spec.effect is Effect.WRITE:
+        never += UNSURE
+    elif "TimeoutError" in never:
+        never += TIMED_OUT
     return RetryPolicy(
         initial_interval=timedelta(seconds=spec.retry.initial_interval),
         backoff_coefficient=spec.retry.backoff,
         maximum_interval=timedelta(seconds=max(spec.retry.max_interval, spec.retry.initial_interval)),
-        maximum_attempts=attempts or spec.retry.max_attempts,
-        non_retryable_error_types=list(UNSURE) if spec.effect is Effect.WRITE else None,
+        maximum_attempts=spec.retry.max_attempts,
+        non_retryable_error_types=never or None,
     )
 
 

@@ -9,6 +9,8 @@ The table, with W for `write` and R for `read` and `idempotent` tools:
     … and the attempts are spent                     same                        spent          spent
     worker lost (no heartbeat) or shut down          may have run                ambiguous      retried
     tool took longer than its timeout                may have run or still runs  ambiguous      retried
+    its time in all was over, while an attempt ran   may have run or still runs  ambiguous      spent
+    … while none ran                                 each attempt has reported   spent          spent
     … and the attempts are spent                     same                        (never gets here)  spent, or
     runs
                                                                                                 again if lost
@@ -35,7 +37,9 @@ from weft_workflows.failures import Failure, is_builtin_exception
 #: The failure's type with which the SDK ends activities of a worker that shuts down.
 WORKER_SHUTDOWN = "WorkerShutdown"
 #: What a `write` must not be retried after, in the names of the server's retry policy.
-UNSURE = ("TemporalTimeout:StartToClose", "TemporalTimeout:Heartbeat", WORKER_SHUTDOWN)
+TIMED_OUT = ("TemporalTimeout:StartToClose",)
+UNSURE = (*TIMED_OUT, "TemporalTimeout:Heartbeat", WORKER_SHUTDOWN)
+_SPENT = (RetryState.MAXIMUM_ATTEMPTS_REACHED, RetryState.TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,23 @@ def outcome_of_error(error: BaseException, spec: ToolSpec) -> Outcome:
     cause = error.cause if isinstance(error, ActivityError) else error
     unsure = isinstance(cause, exceptions.TimeoutError) or _type_of(cause) == WORKER_SHUTDOWN
     failure, heartbeat = _failure_of(cause, spec), _heartbeat_of(cause)
-    if unsure and spec.effect is Effect.WRITE:
+    if unsure and spec.effect is Effect.WRITE and not _between_attempts(error):
+        # A thread cannot be stopped, and a coroutine need not listen.
+        failure.note = "" if _worker_lost(cause) else ", and may still be running"
         return Outcome("ambiguous", failure=failure, heartbeat=heartbeat)
     if unsure:
         return Outcome("lost" if _worker_lost(cause) else "spent", failure=failure, heartbeat=heartbeat)
-    spent = isinstance(error, ActivityError) and error.retry_state is RetryState.MAXIMUM_ATTEMPTS_REACHED
+    spent = isinstance(error, ActivityError) and error.retry_state in _SPENT
     return Outcome("spent" if spent and failure.transient else "answer", failure=failure, heartbeat=heartbeat)
+
+
+def _between_attempts(error: BaseException) -> bool:
+    """Whether a step's time in all was over while no attempt ran: each one that there was has reported back."""
+    cause = error.cause if isinstance(error, ActivityError) else None
+    if not isinstance(cause, exceptions.TimeoutError) or not isinstance(error, ActivityError):
+        return False
+    over = cause.type in (TimeoutType.SCHEDULE_TO_CLOSE, TimeoutType.SCHEDULE_TO_START)
+    return over and not error.started_event_id
 
 
 def _heartbeat_of(cause: BaseException | None) -> tuple[Any, ...]:
@@ -90,7 +105,9 @@ def _failure_of(cause: BaseException | None, spec: ToolSpec) -> Failure:
     if _worker_lost(cause) and (isinstance(cause, exceptions.TimeoutError) or _type_of(cause) == WORKER_SHUTDOWN):
         return Failure("ConnectionError", f"the worker that ran {spec.name} was lost", transient=True)
     if isinstance(cause, exceptions.TimeoutError):
-        return Failure("TimeoutError", f"{spec.name} took longer than {spec.timeout:g} s", transient=True)
+        in_all = cause.type is not TimeoutType.START_TO_CLOSE and spec.total_timeout is not None
+        limit = f"{spec.total_timeout:g} s in all" if in_all else f"{spec.timeout:g} s"
+        return Failure("TimeoutError", f"{spec.name} took longer than {limit}", transient=True)
     if isinstance(cause, ApplicationError):
         return _raised(cause)
     return Failure("RuntimeError", f"{spec.name} was ended from outside: {cause}")

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from weft_worker.cli.interrupts import interruptible
+from weft_worker.cli.options import Patience
 from weft_worker.cli.output import print_outcome, say
 from weft_worker.in_memory import outcome_of, run_prepared
 from weft_worker.outcome import Outcome, OutcomeError
@@ -28,7 +29,7 @@ def run_in_memory(
     *,
     inputs: str | None,
     fake: str | None,
-    attempts: int | None,
+    patience: Patience,
     limits: list[str],
     run_id: str | None,
     as_json: bool,
@@ -39,13 +40,13 @@ def run_in_memory(
         prepared = prepare(plan_file, tools, inputs=inputs, fake=fake, limits=limits, color=sys.stderr.isatty())
         if prepared.warnings:
             say(prepared.warnings)
-        outcome = asyncio.run(_run(prepared, name, attempts, as_json))
+        outcome = asyncio.run(_run(prepared, name, patience, as_json))
     except KeyboardInterrupt:
         raise failed("interrupted", type_="Interrupted", run_id=name) from None
     return print_outcome(outcome, as_json=as_json)
 
 
-async def _run(prepared: Prepared, name: str, attempts: int | None, as_json: bool) -> Outcome:
+async def _run(prepared: Prepared, name: str, patience: Patience, as_json: bool) -> Outcome:
     """Run to the end; the first Ctrl-C cancels the run as a person would, so that its `finally` blocks run."""
     from weft_workflows.machine.protocol import StepSucceeded
 
@@ -60,5 +61,5 @@ async def _run(prepared: Prepared, name: str, attempts: int | None, as_json: boo
         return print_outcome(Outcome(name, "cancelled", steps=done, error=error), as_json=as_json)
 
     with interruptible(last_word) as interrupted:
-        run = await run_prepared(prepared, run_id=name, attempts=attempts, cancel=interrupted, on_event=count)
+        run = await run_prepared(prepared, run_id=name, options=patience.options(), cancel=interrupted, on_event=count)
     return outcome_of(run, name)

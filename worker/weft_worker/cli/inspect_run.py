@@ -15,6 +15,7 @@ from weft_worker.outcome import COMPLETED
 
 if TYPE_CHECKING:
     from weft_worker.connect import Connection, Target
+    from weft_worker.history import Step
 
 Form = Literal["tree", "mermaid", "json"]
 
@@ -74,7 +75,7 @@ async def _show(what: str, run_id: str, target: Target, as_json: bool, form: For
 
 
 async def _show_status(connection: Connection, run_id: str, as_json: bool, server_stays: bool) -> int:
-    from weft_worker.cli.progress import computing_text
+    from weft_worker.cli.progress import computing_text, progress_text
     from weft_worker.runs import status_of
 
     outcome, history, view = await status_of(connection, run_id)
@@ -83,11 +84,13 @@ async def _show_status(connection: Connection, run_id: str, as_json: bool, serve
         lines = list(view.lines) if view is not None else sorted({step.line for step in running})
         now = {"steps_running": len(running), "lines": lines, "blocked": history.blocked or None}
         now["computing"] = history.computing
+        now["running"] = [running_row(step) for step in running]
         print_json({**outcome.to_json(), **now})
         return outcome.exit_code
     if outcome.status == "running":
         for step in running:
-            print_text(f"{step.state:<9} L{step.line} {step.tool}  {step.error or ''}".rstrip())
+            told = [step.error or "", progress_text(step)]
+            print_text(f"{step.state:<9} L{step.line} {step.tool}  {'  '.join(filter(None, told))}".rstrip())
         if history.computing is not None:
             print_text(computing_text(history.computing))
         if history.blocked:
@@ -95,6 +98,21 @@ async def _show_status(connection: Connection, run_id: str, as_json: bool, serve
         elif view is None:
             say(f"no worker answers for the run; go on with it: weft resume {run_id}")
     return print_outcome(outcome, as_json=False, server_stays=server_stays)
+
+
+def running_row(step: Step) -> dict[str, Any]:
+    """A step that has not ended, as `weft status --json` tells of it."""
+    return {
+        "step": step.id,
+        "tool": step.tool,
+        "line": step.line,
+        "state": step.state,
+        "started": step.started,
+        "attempt": step.attempt,
+        "worker": step.worker,
+        "progress": list(step.progress),
+        "error": step.error,
+    }
 
 
 async def _show_result(connection: Connection, run_id: str, as_json: bool, server_stays: bool) -> int:

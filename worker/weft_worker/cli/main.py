@@ -144,6 +144,9 @@ def run_(
     inputs: o.Inputs = None,
     run_id: o.RunId = None,
     attempts: o.Attempts = None,
+    retry_interval: o.RetryInterval = None,
+    step_timeout: o.StepTimeout = None,
+    run_timeout: o.RunTimeout = None,
     limit: o.Limit = None,
     in_memory: o.InMemory = False,
     fake: o.Fake = None,
@@ -156,6 +159,7 @@ def run_(
     Starts the embedded server where no address is configured, and a worker in this process. The run is kept
     whatever happens to this process: `weft resume` goes on with it.
     """
+    patience = o.Patience(attempts, retry_interval, step_timeout, run_timeout)
     if in_memory or fake is not None:
         from weft_worker.cli.in_memory import run_in_memory
 
@@ -164,7 +168,7 @@ def run_(
             tools or [],
             inputs=inputs,
             fake=fake,
-            attempts=attempts,
+            patience=patience,
             limits=limit or [],
             run_id=run_id,
             as_json=json,
@@ -176,7 +180,7 @@ def run_(
         tools or [],
         inputs=inputs,
         run_id=run_id,
-        attempts=attempts,
+        patience=patience,
         limits=limit or [],
         address=address,
         state_dir=state_dir,
@@ -261,6 +265,9 @@ def submit(
     inputs: o.Inputs = None,
     run_id: o.RunId = None,
     attempts: o.Attempts = None,
+    retry_interval: o.RetryInterval = None,
+    step_timeout: o.StepTimeout = None,
+    run_timeout: o.RunTimeout = None,
     limit: o.Limit = None,
     address: o.Address = None,
     state_dir: o.StateDir = None,
@@ -272,12 +279,13 @@ def submit(
     """
     from weft_worker.cli.serve import submit_run
 
+    patience = o.Patience(attempts, retry_interval, step_timeout, run_timeout)
     return submit_run(
         plan,
         tools or [],
         inputs=inputs,
         run_id=run_id,
-        attempts=attempts,
+        patience=patience,
         limits=limit or [],
         address=address,
         state_dir=state_dir,

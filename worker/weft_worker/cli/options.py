@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from weft_workflows.messages import RunOptions
 
 Plan = Annotated[str, typer.Argument(metavar="PLAN.py", help="The orchestration.", show_default=False)]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", show_default=False)]
@@ -38,6 +43,37 @@ Attempts = Annotated[
     int | None,
     typer.Option("--attempts", min=1, metavar="N", help="Attempts of each step after transient failures."),
 ]
+RetryInterval = Annotated[
+    float | None,
+    typer.Option("--retry-interval", min=0.001, metavar="S", help="Seconds before a step's second attempt."),
+]
+StepTimeout = Annotated[
+    float | None,
+    typer.Option("--step-timeout", min=0.001, metavar="S", help="Seconds that one attempt of a step may take."),
+]
+RunTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--run-timeout", min=0.001, metavar="S", help="Seconds that the run may take, parked time not counted."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long and how often a run tries: the fields of `RunOptions` of the same names."""
+
+    attempts: int | None = None
+    retry_interval: float | None = None
+    step_timeout: float | None = None
+    run_timeout: float | None = None
+
+    def options(self, tool_sources: Sequence[str] = ()) -> RunOptions:
+        from weft_workflows.messages import RunOptions
+
+        return RunOptions(**asdict(self), tool_sources=tuple(tool_sources))
+
+
 Limit = Annotated[
     list[str] | None,
     typer.Option(

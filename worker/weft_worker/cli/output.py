@@ -109,6 +109,8 @@ def _print_error(error: OutcomeError) -> None:
 def _print_parked(run_id: str, parked: dict[str, Any]) -> None:
     name = f"{run_id} {parked['step']}"
     say(f"parked: line {parked['line']}: {parked['message']}")
+    if parked.get("worker"):
+        say(f"  its last worker was: {parked['worker']}")
     say(f"  try it again:        weft retry {name}")
     if parked["reason"] != "evaluator-died":
         say(f"  go on with a result: weft skip {name} --value JSON")

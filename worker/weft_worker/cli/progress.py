@@ -143,6 +143,15 @@ def error_text(step: Step) -> str:
     return text if len(text) <= _ERROR_WIDTH else text[: _ERROR_WIDTH - 1] + "…"
 
 
+def progress_text(step: Step) -> str:
+    """What the step's tool has reported last, on one line."""
+    told = step.progress[0] if len(step.progress) == 1 else list(step.progress)
+    if told in ([], None):
+        return ""
+    text = " ".join((told if isinstance(told, str) else json.dumps(told, ensure_ascii=False)).split())
+    return text if len(text) <= _ERROR_WIDTH else text[: _ERROR_WIDTH - 1] + "…"
+
+
 def duration(step: Step) -> str:
     """Seconds that a finished step took."""
     return "" if step.ended is None else f"{step.ended - step.started:.2f} s"

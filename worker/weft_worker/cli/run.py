@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from weft_worker.cli.interrupts import LastWord, interruptible
-from weft_worker.cli.options import NAME_BYTES
+from weft_worker.cli.options import NAME_BYTES, Patience
 from weft_worker.cli.output import print_outcome, say
 from weft_worker.connect import Target
 from weft_worker.outcome import Outcome
@@ -73,7 +73,7 @@ def run_here(
     *,
     inputs: str | None,
     run_id: str | None,
-    attempts: int | None,
+    patience: Patience,
     limits: list[str],
     address: str | None,
     state_dir: Path | None,
@@ -94,7 +94,7 @@ def run_here(
             prepared = prepare(plan_file, tools, inputs=inputs, limits=limits, color=sys.stderr.isatty())
             if prepared.warnings:
                 say(prepared.warnings)
-            asyncio.run(_run(prepared, target, run_id, attempts, settings, hosts, kept))
+            asyncio.run(_run(prepared, target, run_id, patience, settings, hosts, kept))
     return kept.tell()
 
 
@@ -163,13 +163,12 @@ async def _run(
     prepared: Prepared,
     target: Target,
     run_id: str | None,
-    attempts: int | None,
+    patience: Patience,
     settings: Settings,
     hosts: Any,
     kept: Kept,
 ) -> None:
     from weft_activities.catalog import Catalog
-    from weft_workflows.messages import RunOptions
 
     from weft_worker.connect import connect
     from weft_worker.runs import new_run_id, start_run
@@ -177,7 +176,7 @@ async def _run(
     connection = await connect(target, settings)
     run_id = run_id or new_run_id(prepared.plan.file)
     queue = _own_queue(settings.task_queue, run_id)
-    options = RunOptions(attempts=attempts, tool_sources=prepared.tool_sources)
+    options = patience.options(prepared.tool_sources)
     catalog = prepared.catalog or Catalog()
     # From before the run is recorded: whoever interrupts is told of a run that is kept.
     with interruptible(_last_word(connection, run_id, kept)) as interrupted:

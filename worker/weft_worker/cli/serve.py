@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weft_worker.cli.interrupts import interruptible
+from weft_worker.cli.options import Patience
 from weft_worker.cli.output import print_json, print_text, say
 from weft_worker.cli.run import first_of, keep_server, open_target
 from weft_worker.connect import Target, address_is_configured
@@ -51,7 +52,7 @@ def submit_run(
     *,
     inputs: str | None,
     run_id: str | None,
-    attempts: int | None,
+    patience: Patience,
     limits: list[str],
     address: str | None,
     state_dir: Path | None,
@@ -69,7 +70,7 @@ def submit_run(
             type_="ServerError",
         )
     with open_target(address, state_dir) as target:
-        outcome = asyncio.run(_submit(prepared, target, run_id, attempts))
+        outcome = asyncio.run(_submit(prepared, target, run_id, patience))
     if as_json:
         print_json(outcome.to_json())
     else:
@@ -112,9 +113,7 @@ async def _work(target: Target, catalog: Any, role: Role) -> int:
     return COMPLETED
 
 
-async def _submit(prepared: Prepared, target: Target, run_id: str | None, attempts: int | None) -> Outcome:
-    from weft_workflows.messages import RunOptions
-
+async def _submit(prepared: Prepared, target: Target, run_id: str | None, patience: Patience) -> Outcome:
     from weft_worker.connect import connect
     from weft_worker.runs import new_run_id, start_run
     from weft_worker.settings import load_settings
@@ -122,7 +121,7 @@ async def _submit(prepared: Prepared, target: Target, run_id: str | None, attemp
     settings = load_settings()
     connection = await connect(target, settings)
     run_id = run_id or new_run_id(prepared.plan.file)
-    options = RunOptions(attempts=attempts, tool_sources=prepared.tool_sources)
+    options = patience.options(prepared.tool_sources)
     await start_run(
         connection,
         prepared.plan,
