@@ -96,7 +96,15 @@ def run(plan: Plan, steps: Steps, record: Record | None = None, kill_after: int 
     async def main() -> LocalRun | None:
         try:
             return await run_plan(
-                plan, {}, steps.call, clock="virtual", options=RunOptions(attempts=1), now=now, on_event=on_event, past=past, ledger=ledger
+                plan,
+                {},
+                steps.call,
+                clock="virtual",
+                options=RunOptions(attempts=1),
+                now=now,
+                on_event=on_event,
+                past=past,
+                ledger=ledger,
             )
         except Killed:
             return None

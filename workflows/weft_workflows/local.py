@@ -15,9 +15,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, is_dataclass
 from decimal import Decimal
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from weft_compiler.plan import Plan
@@ -27,6 +27,7 @@ from weft_workflows.clocks import Alarm, Clock, RealClock, VirtualClock
 from weft_workflows.failures import Failure, describe
 from weft_workflows.host.errors import EvaluatorDied, HostUnavailable
 from weft_workflows.ledger import Ledger
+from weft_workflows.local_machines import StartMachine, host_machine, own_machine
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import RunError, RunOptions, RunStatus
 from weft_workflows.past import Past
@@ -34,22 +35,10 @@ from weft_workflows.step_limits import limited, timed_out_text
 
 #: How often a machine's host may have to be replaced under one event.
 _HOST_TRIES = 5
-#: More fuel than any run has.
-_NO_BUDGET = 10**18
 _Reply = TypeVar("_Reply")
 
 #: Where virtual time begins unless told otherwise: 2026-01-01T00:00:00Z.
 VIRTUAL_EPOCH = 1_767_225_600.0
-
-
-class MachineLike(Protocol):
-    """What the driver needs of a machine."""
-
-    def deliver(self, event: bytes) -> bytes: ...
-
-
-#: Starts a machine with the encoded `Start` message; gives it and its first commands.
-StartMachine = Callable[[bytes], tuple[MachineLike, bytes]]
 
 
 @dataclass
@@ -139,7 +128,7 @@ async def run_plan(
         start = p.Start(plan.canonical_json(), to_json(inputs), run_id, record.seed, record.now)
     close: Callable[[], None] | None = None
     if machine is None:
-        machine, close = _host_machine(run_id) if in_host else (_own_machine, None)
+        machine, close = host_machine(run_id) if in_host else (own_machine, None)
     try:
         return await driver.run(machine, start, cancel)
     finally:
@@ -470,27 +459,6 @@ def _goes_on(failure: Failure, retry: RetrySpec, attempts: int) -> bool:
 def delay_after(retry: RetrySpec, attempt: int) -> float:
     """Seconds between an attempt (from 1) and the next one."""
     return min(retry.initial_interval * retry.backoff ** (attempt - 1), retry.max_interval)
-
-
-def _own_machine(start: bytes) -> tuple[MachineLike, bytes]:
-    from weft_workflows.machine.machine import Machine
-
-    return Machine.start(start, _ignore)
-
-
-def _host_machine(run_id: str) -> tuple[StartMachine, Callable[[], None]]:
-    from weft_workflows.host.pool import HostLimits, HostPool
-
-    limits = HostLimits()
-    # The host has no other runs, so that long pure code need not go elsewhere.
-    alone = replace(
-        limits,
-        activation_fuel=_NO_BUDGET,
-        cpu_seconds=limits.long_cpu_seconds,
-        wall_seconds=limits.long_wall_seconds,
-    )
-    pool = HostPool(size=1, limits=alone)
-    return (lambda start: pool.start(run_id, start)), pool.close
 
 
 def _ignore(_: Any) -> None:
