@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from weft_compiler.plan import Limits
+from weft_compiler.plan import RULES_VERSION, Limits
 from weft_workflows.sandbox.environment import new_globals
 from weft_workflows.sandbox.guard import guard
 from weft_workflows.sandbox.meter import Meter
@@ -58,6 +58,7 @@ class Services:
 
     def __init__(self) -> None:
         self.meter = Meter(Limits())
+        self.rules = RULES_VERSION
         self.random = random.Random(1)
 
     def now(self) -> float:

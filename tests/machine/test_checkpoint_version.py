@@ -45,7 +45,7 @@ def test_every_attribute_of_a_run_is_known() -> None:
     machine, _ = start("await step()")
     program = machine._program
     assert sorted(vars(machine)) == ["_ending", "_main", "_over", "_plan_json", "_program"]
-    made_anew = ["asyncio", "context", "deferral", "inline", "meter", "special_builtins", "trace", "unit"]
+    made_anew = ["asyncio", "context", "deferral", "inline", "meter", "rules", "special_builtins", "trace", "unit"]
     assert sorted(vars(program)) == sorted([*made_anew, "loop", "namespace", "random", "seed"])
     state = ["now", "ready", "steps", "task_count", "tasks", "timer_count", "timers"]
     assert sorted(vars(program.loop)) == sorted([*state, "charge", "commands", "context", "current", "drive"])

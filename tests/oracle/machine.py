@@ -9,7 +9,7 @@ from typing import Any
 
 from weft_compiler.compile import compile_source
 from weft_compiler.plan import Plan
-from weft_workflows.local import LocalRun, StepInfo, run_plan
+from weft_workflows.local import LocalRun, StartMachine, StepInfo, run_plan
 from weft_workflows.machine.machine import Machine
 from weft_workflows.machine.protocol import CallTool, Command
 from weft_workflows.messages import RunOptions
@@ -38,9 +38,14 @@ def compile_for(source: str, tools: Mapping[str, FakeTool], inputs: Mapping[str,
 
 
 def run_compiled(
-    plan: Plan, tools: Mapping[str, FakeTool], inputs: Mapping[str, Any] | None = None, *, restored: bool = False
+    plan: Plan,
+    tools: Mapping[str, FakeTool],
+    inputs: Mapping[str, Any] | None = None,
+    *,
+    restored: bool = False,
+    machine: StartMachine | None = None,
 ) -> Outcome:
-    """The same for a plan."""
+    """The same for a plan; `machine` starts another machine than the usual ones."""
     world = World(tools)
     begun: dict[str, Begun] = {}
 
@@ -51,7 +56,7 @@ def run_compiled(
     async def call(name: str, arguments: dict[str, Any], step: StepInfo) -> Any:
         return await world.finish(begun.pop(step.step), step.sleep)
 
-    machine = Restored.start if restored else None
+    machine = Restored.start if restored else machine
     run = asyncio.run(
         run_plan(
             plan,
@@ -74,11 +79,11 @@ class Restored:
 
     @classmethod
     def start(cls, start: bytes) -> tuple[Restored, bytes]:
-        machine, commands = Machine.start(start, _ignore)
+        machine, commands = Machine.start(start, ignore_lines)
         return cls(machine.snapshot()), commands
 
     def deliver(self, event: bytes) -> bytes:
-        machine = Machine.restore(self._checkpoint, _ignore)
+        machine = Machine.restore(self._checkpoint, ignore_lines)
         if machine.snapshot() != self._checkpoint:
             raise AssertionError("the checkpoint of a restored machine differs from the one it was made from")
         commands = machine.deliver(event)
@@ -86,7 +91,7 @@ class Restored:
         return commands
 
 
-def _ignore(_line: int) -> None:
+def ignore_lines(_line: int) -> None:
     """Takes the trace of lines, which nobody reads here."""
 
 

@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-from weft_compiler.plan import Limits
+from weft_compiler.plan import RULES_VERSION, Limits
 from weft_workflows.sandbox.environment import new_globals
 from weft_workflows.sandbox.guard import guard
 from weft_workflows.sandbox.meter import Meter
@@ -23,6 +23,7 @@ class Services:
 
     def __init__(self, **limits: int) -> None:
         self.meter = Meter(Limits(**{"fuel": 5_000_000} | limits))
+        self.rules = RULES_VERSION
         self.random = random.Random(1)
         self.output: list[str] = []
 

@@ -15,7 +15,7 @@ from weft_compiler.reading import UnfitPlan, newer, plan_data, unfit
 from weft_compiler.tool_spec import ToolSpec
 
 #: The types of errors by which a worker, or a machine in its hosts, says that a run does not fit it.
-UNFIT: Final = frozenset({"UnfitWorker", "UnfitPlan", "WrongCheckpoint"})
+UNFIT: Final = frozenset({"UnfitWorker", "UnfitPlan", "WrongCheckpoint", "NewerMessage"})
 
 
 class UnfitWorker(RuntimeError):

@@ -42,6 +42,7 @@ class Program:
         #: The run's own context variables; each strand has a copy, in which its decimal context is.
         self.context = contextvars.Context()
         self.meter = Meter(unit.plan.limits)
+        self.rules = unit.plan.rules
         self.random = random.Random(seed)
         self.loop = Loop(self._drive, self.meter.charge, self.context)
         #: Frames of generators that run inside native code, the innermost last; empty between events.

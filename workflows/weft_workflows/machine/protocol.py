@@ -168,6 +168,10 @@ _KINDS: dict[str, Any] = {
 _FIELDS = {kind: tuple(field.name for field in fields(cls)) for kind, cls in _KINDS.items()}
 
 
+class NewerMessage(ValueError):
+    """A message that another version of Weft has written says what is not known here."""
+
+
 def encode(message: Start | Event | Command) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": message.kind}
     for name in _FIELDS[message.kind]:
@@ -176,9 +180,15 @@ def encode(message: Start | Event | Command) -> dict[str, Any]:
 
 
 def decode(data: dict[str, Any]) -> Any:
-    """The message of that data. Raises KeyError for an unknown kind, TypeError for unknown fields."""
+    """The message of that data. Raises NewerMessage for an unknown kind or field, TypeError where a field is missing."""
     fields = dict(data)
-    return _KINDS[fields.pop("kind")](**fields)
+    kind = fields.pop("kind")
+    unknown = sorted(fields.keys() - set(_FIELDS[kind])) if kind in _FIELDS else [kind]
+    if unknown:
+        raise NewerMessage(
+            f"a newer Weft than this sent the machine's message {kind}: {', '.join(unknown)} is not known here"
+        )
+    return _KINDS[kind](**fields)
 
 
 def to_bytes(messages: list[Any]) -> bytes:

@@ -34,6 +34,8 @@ class Services(Protocol):
 
     #: Fuel and limits of the run.
     meter: Meter
+    #: The version of the rules that the run has begun with (`plan.RULES_VERSION`).
+    rules: int
     #: The run's own generator; its state is part of checkpoints.
     random: random.Random
 

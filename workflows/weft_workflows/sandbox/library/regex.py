@@ -434,7 +434,11 @@ def re_module(environment: Environment) -> dict[str, Any]:
         key = (type(pattern), pattern, int(flags))
         if type(pattern) not in (str, bytes):
             return Pattern(pattern, int(flags), meter)
-        if key not in kept:
+        if key in kept:
+            if environment.services.rules >= 2:
+                # As for a new one. What is kept here is in no checkpoint, and fuel must not tell a restored run from another.
+                meter.check_size(len(pattern) * 256, "a compiled pattern")
+        else:
             if len(kept) >= 256:
                 kept.clear()
             kept[key] = Pattern(pattern, int(flags), meter)
