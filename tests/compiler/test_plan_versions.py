@@ -19,7 +19,7 @@ from weft_compiler.tool_spec import ToolSpec
 #: - Plans of before mean the same and can be read (a field was added whose default means "as before"; a kind of node
 #:   was added): put the new digest here. Workers of before refuse plans that have the new field, by its name.
 #: - Else raise `GRAPH_VERSION`, write what makes a new plan of an old one into `reading.UPGRADES`, and add a line here.
-FINGERPRINTS = {1: "12b64e1b6391fbd8a424e3e6e604fa08a47ccbdd9ba6528e156eb6432d0a5c64"}
+FINGERPRINTS = {1: "9ba4ee546d7eaeb8e62eebe653ffc416074f7098a85d55496ca07a95c43f73d8"}
 PLAN = compile_source("x = await look()\nreturn x + 1", [ToolSpec(name="look")], file="plan.py")
 
 
