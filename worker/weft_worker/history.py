@@ -118,7 +118,7 @@ class RunHistory:
                     continue
                 yield await self.read(event)
                 self._last_event = event.event_id
-                successor = _successor(event) or successor
+                successor = successor_of(event) or successor
             if not successor:
                 return
             self._execution, self._last_event = successor, 0
@@ -192,7 +192,7 @@ class RunHistory:
             id=step_id,
             tool=tool,
             line=int(found.group(1)) if found else 0,
-            started=_seconds(event),
+            started=seconds_of(event),
             arguments=self._hide(tool, arguments[0] if arguments else None),
             title=_title(summary, bool(arguments and arguments[0])),
         )
@@ -210,7 +210,7 @@ class RunHistory:
             # It has been told of. Only whether its tool has ended is news; the program has long gone on.
             step.error = FINISHED_ANYWAY if state == "completed" else None
             return None
-        step.state, step.ended = state, _seconds(event)
+        step.state, step.ended = state, seconds_of(event)
         step.error = words_of(failure) if failure is not None else None
         return step
 
@@ -218,7 +218,7 @@ class RunHistory:
         """The program waits no longer. Where the tool has not begun, the next event says so."""
         step = self._scheduled.get(scheduled)
         if step is not None:
-            step.state, step.ended, step.error = "cancelled", _seconds(event), STILL_RUNNING
+            step.state, step.ended, step.error = "cancelled", seconds_of(event), STILL_RUNNING
         return step
 
     def _hide(self, tool: str, arguments: Any) -> Any:
@@ -280,11 +280,13 @@ def _title(summary: str, has_arguments: bool) -> str:
     return parts[1] if len(parts) > 1 + has_arguments else ""
 
 
-def _successor(event: HistoryEvent) -> str:
+def successor_of(event: HistoryEvent) -> str:
+    """The execution that goes on with the run after this event; empty where none does."""
     return event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
 
 
-def _seconds(event: HistoryEvent) -> float:
+def seconds_of(event: HistoryEvent) -> float:
+    """When the event was recorded, as Unix time."""
     return float(event.event_time.seconds + event.event_time.nanos / 1e9)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal
 
 from weft_compiler.tool_spec import Effect
@@ -20,6 +21,8 @@ from weft_compiler.tool_spec import Effect
 from weft_workflows.machine import protocol as p
 from weft_workflows.past_record import Entry, OldCall, Record, Rule, call_key
 from weft_workflows.write_order import WriteOrder
+
+_CANCELLED = "cancelled"
 
 
 class NothingToResume(Exception):
@@ -54,10 +57,12 @@ class Ledger:
         self.end: p.Finish | p.Fail | None = None
         #: When the run was last known to be going on, or when it ended.
         self.until = 0.0
+        #: Whether a person has asked the run to stop.
+        self.cancelled = False
         self._effects = effects
         self._calls: dict[str, _Call] = {}
         self._timers: dict[str, _Timer] = {}
-        self._events: list[p.Event] = []
+        self._events: dict[str, p.Event] = {}
         #: Outcomes of steps that an earlier execution knew and this one has not come to.
         self._older: list[Entry] = []
         self._older_open: list[OldCall] = []
@@ -73,16 +78,22 @@ class Ledger:
         if isinstance(event, p.Start):
             self.start = event
             return
-        self._events.append(event)
-        if isinstance(event, p.StepSucceeded | p.StepFailed):
-            self._ended.add(event.step)
-            self._order.ended(event.step)
+        # An event that comes again takes the place of the first one: what that had led to was taken back.
+        key = _key_of(event)
+        self._events.pop(key, None)
+        self._events[key] = event
+        match event:
+            case p.StepSucceeded(step) | p.StepFailed(step):
+                self._ended.add(step)
+                self._order.ended(step)
+            case p.CancelRun():
+                self.cancelled = True
 
     def commanded(self, command: p.Command) -> None:
         """The machine has answered with a command."""
         self._commands += 1
         match command:
-            case p.CallTool():
+            case p.CallTool() if command.step not in self._calls:
                 reads = self._effects[command.tool] is Effect.READ
                 before = self._order.before(command.group) if reads else ""
                 if not reads:
@@ -107,7 +118,7 @@ class Ledger:
 
     @property
     def last_event(self) -> p.Event | None:
-        return self._events[-1] if self._events else None
+        return next(reversed(self._events.values()), None)
 
     def has_ended(self, step: str) -> bool:
         return step in self._ended
@@ -115,14 +126,18 @@ class Ledger:
     def arrived(self, event: p.StepSucceeded) -> None:
         """A result was there when the execution ended; its machine was not given it any more."""
         if event.step in self._calls and event.step not in self._ended:
-            self._events.append(event)
+            self._events[_key_of(event)] = event
             self._ended.add(event.step)
             self.until = max(self.until, event.now)
 
     def older(self, entries: Iterable[Entry], still_open: Iterable[OldCall]) -> None:
         """What an earlier execution knew of steps that this one has not called."""
-        self._older = [each for each in entries if each.kind in ("value", "failure") and each.id not in self._calls]
-        self._older_open = [each for each in still_open if each.unsure and each.id not in self._calls]
+        self._older = [each for each in entries if each.kind in ("value", "failure") and not self._called_again(each)]
+        self._older_open = [each for each in still_open if each.unsure and not self._called_again(each)]
+
+    def _called_again(self, old: Entry | OldCall) -> bool:
+        call = self._calls.get(old.id)
+        return call is not None and (call.command.tool, call.command.arguments) == (old.tool, old.arguments)
 
     # -- what comes of it --------------------------------------------------------------------------------------------
 
@@ -137,7 +152,7 @@ class Ledger:
         match self.end:
             case p.Finish():
                 raise NothingToResume("the run has completed")
-            case p.Fail(cancelled=True) if any(isinstance(event, p.CancelRun) for event in self._events):
+            case p.Fail(cancelled=True) if self.cancelled:
                 cancelled = True
             case p.Fail() as fail:
                 left_out = self._failures_behind(fail)
@@ -159,11 +174,11 @@ class Ledger:
         """For a new run, up to where it calls that step. Raises KeyError where the run has not called it."""
         after = self._calls[step].after
         kept = Ledger(self._effects)
-        kept.start, kept._events = self.start, self._events[:after]
+        kept.start, kept._events = self.start, dict(islice(self._events.items(), after))
         kept._calls = {name: call for name, call in self._calls.items() if call.after < after}
         kept._timers = {name: timer for name, timer in self._timers.items() if timer.after < after}
         assert self.start is not None
-        kept.until = kept._events[-1].now if kept._events else self.start.now
+        kept.until = self.start.now if kept.last_event is None else kept.last_event.now
         entries = kept._entries(without=(), cancel=True, failures=not other_inputs)
         # Another run: what this one has in flight is no business of its.
         return replace(kept._record("edited" if other_inputs else "exact", entries), open=())
@@ -196,7 +211,7 @@ class Ledger:
         return OldCall(name, call.command.tool, call.command.arguments, call.command.line, unsure)
 
     def _entries(self, *, without: Collection[str], cancel: bool, failures: bool) -> tuple[Entry, ...]:
-        found = [self._entry_of(event) for event in self._events]
+        found = [self._entry_of(event) for event in self._events.values()]
         kept = [
             entry
             for entry in found
@@ -245,3 +260,14 @@ class Ledger:
             command.group,
             call.before,
         )
+
+
+def _key_of(event: p.Event) -> str:
+    """What an event is the event of."""
+    match event:
+        case p.StepSucceeded() | p.StepFailed():
+            return f"step {event.step}"
+        case p.TimerFired():
+            return f"timer {event.timer}"
+        case p.CancelRun():
+            return _CANCELLED

@@ -23,6 +23,8 @@ def advance_queue(task_queue: str) -> str:
     return f"{task_queue}:{ADVANCE}"
 
 
+#: Where the memo says which entries of its past a run has been given again: their number, and a bit for each.
+MEMO_REUSED = "reused"
 #: Where the memo holds the `RunResult` of a cancelled run, since a cancellation can carry nothing.
 MEMO_END = "end"
 #: The task queue where workers of both roles listen unless told otherwise.

@@ -62,7 +62,7 @@ class Past:
         self.clock = record.now
         #: Whether there may be something to give.
         self.active = True
-        #: How many outcomes of steps were given again.
+        #: How many results of steps were given again.
         self.reused = record.reused
         self._reads = frozenset(reads)
         self._entries = record.entries
@@ -83,6 +83,7 @@ class Past:
         self._settled: set[str] = set()
         self._again: p.Event | None = None
         self._orphans = frozenset(record.orphans)
+        self._accepted: frozenset[str] = frozenset()
         self._index()
 
     # -- what drivers use --------------------------------------------------------------------------------------------
@@ -150,13 +151,14 @@ class Past:
         return left + [old for old in self.record.open if old.id in self._orphans and old.id not in self._settled]
 
     def accept_orphans(self) -> None:
+        """The person who decides knows of them: they are nobody's business any more."""
+        self._accepted = self._orphans
         self._orphans = frozenset()
 
     def unclaimed(self) -> list[Entry]:
         """What has not been given to the program, as far as it may still be of use."""
-        return [
-            e for e, claimed in zip(self._entries, self._claimed, strict=True) if not claimed and e.kind != "cancel"
-        ]
+        left = (e for e, claimed in zip(self._entries, self._claimed, strict=True) if not claimed)
+        return [entry for entry in left if entry.kind != "cancel" and entry.id not in self._accepted]
 
     def claimed(self) -> bytes:
         """A bit for each entry that was given again: the first entry is the lowest bit of the first byte."""
@@ -180,7 +182,7 @@ class Past:
                 case "timer" | "unfired":
                     by_timer[entry.strand, entry.seconds].append(place)
                 case _ if not self._is_rerun(entry.tool, entry.id):
-                    self._by_id[entry.id] = place
+                    self._by_id.setdefault(entry.id, place)
                     if record.rule == "edited":
                         key = self._keys[place] = call_key(entry.tool, entry.arguments, entry.before)
                         by_key[key].append(place)
@@ -320,7 +322,7 @@ class Past:
         if entry.kind == "cancel":
             return p.CancelRun(self.clock)
         self._drop(awaiting)
-        self.reused += 1
+        self.reused += entry.kind == "value"
         if self._order is not None:
             self._order.ended(awaiting)
         if entry.kind == "value":
@@ -353,10 +355,13 @@ class Past:
             }
         )
 
+    def left_open(self) -> list[OldCall]:
+        """The steps that had no outcome; of those that write, what is not known of them still."""
+        return [replace(old, unsure=old.unsure and old.id not in self._settled) for old in self.record.open]
+
     def _left(self) -> Record:
-        still_open = (replace(old, unsure=old.unsure and old.id not in self._settled) for old in self.record.open)
         orphans = tuple(each for each in self.record.orphans if each in self._orphans and each not in self._settled)
-        return replace(self.record, reused=self.reused, open=tuple(still_open), orphans=orphans)
+        return replace(self.record, reused=self.reused, open=tuple(self.left_open()), orphans=orphans)
 
     @classmethod
     def from_bytes(cls, data: bytes, reads: Collection[str]) -> Past:

@@ -67,7 +67,7 @@ class Record:
     #: Tools and ids of steps that a person wants to run again.
     rerun: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
-    #: How many outcomes were reused by the executions before this one of the same resumed run.
+    #: How many results were reused by the executions before this one of the same resumed run.
     reused: int = 0
 
 

@@ -20,9 +20,16 @@ _MAX_MEMO_BYTES = 200_000
 
 
 def result_of(
-    end: p.Finish | p.Fail, stdout: str, steps: int, *, cancelled: bool, timed_out: float | None = None
+    end: p.Finish | p.Fail,
+    stdout: str,
+    steps: int,
+    *,
+    cancelled: bool,
+    timed_out: float | None = None,
+    reused: int = 0,
 ) -> RunResult:
-    """What the run gives; `cancelled` says whether it was asked to stop, `timed_out` that its time, in seconds, was over.
+    """What the run gives; `cancelled` says whether it was asked to stop, `timed_out` that its time, in seconds, was over,
+    `reused` how many of the steps are an earlier execution's.
 
     Raises where it gives nothing, so that Temporal shows the run as failed or cancelled: ApplicationError with a
     `RunResult` as its only detail, or CancelledError, which can carry nothing; its `RunResult` goes into the memo.
@@ -31,13 +38,15 @@ def result_of(
         size = len(end.result.encode("utf-8", "surrogatepass"))
         if size <= MAX_RESULT_BYTES:
             output = cut(stdout, MAX_RESULT_BYTES - size)
-            return RunResult(status="completed", result=json.loads(end.result), stdout=output, steps=steps)
+            return RunResult(
+                status="completed", result=json.loads(end.result), stdout=output, steps=steps, reused=reused
+            )
         end = _too_large(size)
     if end.cancelled and timed_out is not None:
         end = p.Fail("TimedOut", timed_out_text(timed_out), end.line)
     # A program may raise CancelledError of its own accord; to Temporal that is a failure.
     if end.cancelled and cancelled:
-        kept = RunResult(status="cancelled", stdout=cut(stdout, _MAX_MEMO_BYTES), steps=steps)
+        kept = RunResult(status="cancelled", stdout=cut(stdout, _MAX_MEMO_BYTES), steps=steps, reused=reused)
         workflow.upsert_memo({MEMO_END: kept.model_dump(mode="json")})
         raise asyncio.CancelledError
     error = RunError(
@@ -47,7 +56,9 @@ def result_of(
         step=end.step,
         traceback=_shortened(end.traceback),
     )
-    result = RunResult(status="failed", stdout=cut(stdout, MAX_RESULT_BYTES // 2), steps=steps, error=error)
+    result = RunResult(
+        status="failed", stdout=cut(stdout, MAX_RESULT_BYTES // 2), steps=steps, reused=reused, error=error
+    )
     raise ApplicationError(end.message, result, type=end.type, non_retryable=True)
 
 

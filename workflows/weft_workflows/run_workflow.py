@@ -15,6 +15,7 @@ from collections import deque
 from typing import Any
 
 from temporalio import workflow
+from weft_compiler.tool_spec import Effect
 
 from weft_workflows import run_details
 from weft_workflows.advance import Killed, advance
@@ -24,6 +25,8 @@ from weft_workflows.fitting import fitting_plan, fitting_tools
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import RUN_WORKFLOW, Decision, RunInput, RunResult, RunView, StepRow
 from weft_workflows.parking import MACHINE, Parking
+from weft_workflows.past import Past
+from weft_workflows.reliving import Reliving
 from weft_workflows.run_deadline import RunDeadline
 from weft_workflows.run_results import result_of
 from weft_workflows.step_activities import Step, Steps
@@ -34,7 +37,10 @@ from weft_workflows.step_outcomes import Outcome, arguments_text
 @workflow.defn(name=RUN_WORKFLOW, sandboxed=False)
 class RunWorkflow:
     @workflow.init
-    def __init__(self, run: RunInput) -> None:
+    def __init__(self, *arguments: Any) -> None:
+        """The run's input; where it goes on with an earlier execution, what that has done (`past_record.record_bytes`)."""
+        run = RunInput.model_validate(arguments[0])
+        past: bytes | None = arguments[1] if len(arguments) > 1 else None
         info = workflow.info()
         self._input = run
         self._plan = fitting_plan(run.plan)
@@ -42,6 +48,8 @@ class RunWorkflow:
         self._steps = Steps(tools, run.options, self._step_ended)
         self._parking = Parking(info.workflow_id, self._steps.all)
         self._evaluator = Evaluator(info.workflow_id, info.run_id)
+        reads = [name for name, tool in tools.items() if tool.effect is Effect.READ]
+        self._reliving = None if past is None else Reliving(Past.from_bytes(past, reads))
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._timer_lines: dict[str, int] = {}
         #: What has happened and is not yet delivered, oldest first.
@@ -57,15 +65,19 @@ class RunWorkflow:
         self._end: p.Finish | p.Fail | None = None
 
     @workflow.run
-    async def run(self, run: RunInput) -> RunResult:
-        seed = workflow.random().getrandbits(63)
-        inputs = json.dumps(run.inputs, ensure_ascii=False)
-        self._happened.append(p.Start(run.plan, inputs, workflow.info().workflow_id, seed, workflow.time()))
+    async def run(self, *_arguments: Any) -> RunResult:
+        seed, now = workflow.random().getrandbits(63), workflow.time()
+        if self._reliving is not None:
+            seed, now = self._reliving.beginning
+        inputs = json.dumps(self._input.inputs, ensure_ascii=False)
+        self._happened.append(p.Start(self._input.plan, inputs, workflow.info().workflow_id, seed, now))
         if self._input.options.run_timeout is not None:
             RunDeadline(self._input.options.run_timeout, self._is_parked, self._time_out).start()
         try:
             while self._end is None:
-                if self._may_go_on():
+                if self._may_relive():
+                    await self._relive()
+                elif self._may_go_on():
                     await self._deliver_next()
                 else:
                     await self._wait()
@@ -77,7 +89,31 @@ class RunWorkflow:
             self._steps.completed,
             cancelled=self._cancelled,
             timed_out=self._timed_out,
+            reused=self._reliving.publish() if self._reliving is not None else 0,
         )
+
+    def _may_relive(self) -> bool:
+        """Whether the past goes before what happens now: from when the machine has begun until it has no more to give."""
+        begun = not (self._happened and isinstance(self._happened[0], p.Start))
+        return begun and self._held is None and self._reliving is not None and self._reliving.active
+
+    async def _relive(self) -> None:
+        """Delivers what the past has next; where that is nothing, carries out what has waited for it."""
+        assert self._reliving is not None
+        reused = self._reliving.reused
+        event = self._reliving.next()
+        if event is None:
+            for command in self._reliving.release():
+                self._carry_out(command)
+            return
+        self._steps.completed += self._reliving.reused - reused
+        await self._deliver(event)
+        if self._reliving.is_tired():
+            try:
+                # A workflow task must be short, however long the past is.
+                await workflow.sleep(0.001, summary="going through what has been done already")
+            except asyncio.CancelledError:
+                self._take_cancellation()
 
     def _may_go_on(self) -> bool:
         return self._end is not None or (bool(self._happened) and self._held is None)
@@ -99,7 +135,7 @@ class RunWorkflow:
             raise  # the workflow is leaving this process
         self._cancelled = True
         if self._held is None:
-            self._happened.append(p.CancelRun(workflow.time()))
+            self._happened.append(p.CancelRun(self._now()))
         else:
             # The program cannot be told, so that nothing of it can clean up.
             self._end = p.Fail("CancelledError", "", self._held[1].line, cancelled=True)
@@ -122,11 +158,14 @@ class RunWorkflow:
         event = self._event_of(*item) if isinstance(item, tuple) else item
         if event is None or (isinstance(event, p.TimerFired) and event.timer not in self._timers):
             return  # parked, or cancelled by the program after it happened
+        if isinstance(event, p.TimerFired) and self._evaluator.fatal(event) is None:
+            self._forget_timer(event.timer)
+        await self._deliver(event)
+
+    async def _deliver(self, event: p.Start | p.Event) -> None:
         if (death := self._evaluator.fatal(event)) is not None:
             self._park(event, death)
             return
-        if isinstance(event, p.TimerFired):
-            self._forget_timer(event.timer)
         try:
             commands = self._evaluator.deliver(event, replaying=workflow.unsafe.is_replaying_history_events())
         except TooLong as too_long:
@@ -162,9 +201,9 @@ class RunWorkflow:
         """What the machine is told of a step's end: nothing where it was cancelled meanwhile, or parks."""
         if step.state == "cancelled":
             return None
-        now, failure = workflow.time(), outcome.failure
+        now, failure = self._now(), outcome.failure
         if failure is None:
-            self._steps.finish(step)
+            self._finish(step)
             return p.StepSucceeded(step.call.step, outcome.value, now)
         arguments = arguments_text(failure)
         event = p.StepFailed(step.call.step, failure.type, failure.message, arguments, failure.base_type, now)
@@ -173,15 +212,37 @@ class RunWorkflow:
         elif outcome.kind in ("spent", "lost") and _ends_uncaught(self._evaluator.try_out(event)):
             self._parking.park_spent(step, failure)
         else:
-            self._steps.finish(step, failure)
+            self._finish(step, failure)
             return event
         step.state = "parked"
         return None
 
+    def _finish(self, step: Step, failure: Failure | None = None) -> None:
+        self._steps.finish(step, failure)
+        if self._reliving is not None:
+            self._reliving.ended(step.call.step, self._now())
+
+    def _now(self) -> float:
+        """The time that the program is told."""
+        return workflow.time() if self._reliving is None else max(workflow.time(), self._reliving.clock)
+
     def _perform(self, command: p.Command) -> None:
+        if self._reliving is None or not self._reliving.take(command):
+            self._carry_out(command)
+
+    def _call(self, call: p.CallTool) -> None:
+        """Starts a step, unless it may have been carried out already and must not be twice."""
+        if self._reliving is None or not self._reliving.is_unsure(call):
+            self._steps.call(call)
+            return
+        step = self._steps.add(call)
+        step.state = "parked"
+        self._parking.park_ambiguous(step, Failure("ConnectionError", "an earlier execution ended while it ran"))
+
+    def _carry_out(self, command: p.Command) -> None:
         match command:
             case p.CallTool():
-                self._steps.call(command)
+                self._call(command)
             case p.StartTimer():
                 self._timer_lines[command.timer] = command.line
                 self._timers[command.timer] = asyncio.create_task(self._run_timer(command))
@@ -201,7 +262,7 @@ class RunWorkflow:
 
     async def _run_timer(self, command: p.StartTimer) -> None:
         await workflow.sleep(max(command.seconds, 0.001), summary=f"L{command.line}")
-        self._happened.append(p.TimerFired(command.timer, workflow.time()))
+        self._happened.append(p.TimerFired(command.timer, self._now()))
 
     def _forget_timer(self, timer: str) -> None:
         del self._timers[timer], self._timer_lines[timer]
@@ -240,7 +301,10 @@ class RunWorkflow:
         (event, death), self._held = self._held, None
         if decision.action == "retry":
             self._evaluator.forgive(event)
-            self._happened.appendleft(event)
+            if self._reliving is not None and self._reliving.active and not isinstance(event, p.Start):
+                self._reliving.put_back(event)
+            else:
+                self._happened.appendleft(event)
         else:
             self._end = p.Fail(failure.type, failure.message, death.line)
 

@@ -82,11 +82,15 @@ class Steps:
         return len(self._queue)
 
     def call(self, call: p.CallTool) -> None:
+        self._enqueue(self.add(call))
+
+    def add(self, call: p.CallTool) -> Step:
+        """A step that the program has called and that is not started by itself."""
         if call.step in self.all:
             raise RuntimeError(f"the machine used the step id {call.step!r} twice")
         step = Step(call, self._tools[call.tool], workflow.time(), len(call.arguments.encode()))
         self.all[call.step] = step
-        self._enqueue(step)
+        return step
 
     def retry(self, step: Step) -> None:
         """Runs a step again, as a new activity with all its time."""

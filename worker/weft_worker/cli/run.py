@@ -127,8 +127,10 @@ async def go_on(
     settings = load_settings()
     connection = await connect(target, settings)
     history = await read_history(connection, run_id)
-    if history.end is not None and before is None:
+    if history.end is not None and before is None and history.end.status == "completed":
         kept.outcome = outcome_of(history, connection, run_id)
+    elif history.end is not None and before is None:
+        await _go_on_with_ended(connection, run_id, history, tools, settings, target, kept)
     elif not tools and before is None and await _is_worked_on(connection, run_id, history, settings):
         await _watch_only(connection, run_id, kept)
     else:
@@ -136,6 +138,29 @@ async def go_on(
         with interruptible(_last_word(connection, run_id, kept)) as interrupted:
             kept.outcome = await _wait(
                 connection, run_id, history.task_queue, catalog, settings, target, interrupted, before=before
+            )
+
+
+async def _go_on_with_ended(
+    connection: Connection,
+    run_id: str,
+    history: RunHistory,
+    tools: list[str],
+    settings: Settings,
+    target: Target,
+    kept: Kept,
+) -> None:
+    """Start a new execution that begins with what the ended one has done, and wait for it."""
+    from weft_worker.hosts import open_hosts
+    from weft_worker.reopening import resume_ended
+    from weft_worker.resuming import load_tools_of
+
+    catalog = load_tools_of(history, tools)
+    with closing(open_hosts(settings.hosts)) as hosts:
+        await resume_ended(connection, run_id, history, hosts)
+        with interruptible(_last_word(connection, run_id, kept)) as interrupted:
+            kept.outcome = await _wait(
+                connection, run_id, history.task_queue, catalog, settings, target, interrupted, hosts=hosts
             )
 
 

@@ -1,0 +1,88 @@
+"""A run that goes on from what an earlier execution has done: the past as the workflow uses it.
+
+What always holds: what was given again stands in the run's memo, as the places of its entries in the workflow's second
+argument, so that whoever reads the history knows it without a worker; and no workflow task goes through more than
+`_AT_ONCE` events of the past.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+
+from temporalio import workflow
+
+from weft_workflows.machine import protocol as p
+from weft_workflows.messages import MEMO_REUSED
+from weft_workflows.past import Past
+from weft_workflows.past_record import Entry, OldCall
+
+#: Events of the past in one workflow task: one costs about as much as any event, and a task has some seconds.
+_AT_ONCE = 250
+
+
+class Reliving:
+    """The past of one run, and how far the run has gone through it."""
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+        self._given = 0
+        self._published = past.record.reused
+
+    @property
+    def beginning(self) -> tuple[int, float]:
+        """Seed and time of the run's start."""
+        return self._past.record.seed, self._past.record.now
+
+    @property
+    def active(self) -> bool:
+        return self._past.active
+
+    @property
+    def clock(self) -> float:
+        return self._past.clock
+
+    @property
+    def reused(self) -> int:
+        """How many results of steps were given again."""
+        return self._past.reused
+
+    def left(self) -> tuple[list[Entry], list[OldCall]]:
+        """What the run has not come to: outcomes, and steps that had none."""
+        return self._past.unclaimed(), list(self._past.left_open())
+
+    def take(self, command: p.Command) -> bool:
+        return self._past.take(command)
+
+    def is_unsure(self, call: p.CallTool) -> bool:
+        return self._past.is_unsure(call)
+
+    def ended(self, step: str, now: float) -> None:
+        self._past.ended(step, now)
+
+    def put_back(self, event: p.Event) -> None:
+        self._past.put_back(event)
+
+    def next(self) -> p.Event | None:
+        event = self._past.next()
+        self._given += event is not None
+        return event
+
+    def is_tired(self) -> bool:
+        """Whether this workflow task has had enough of the past."""
+        return self._given % _AT_ONCE == 0
+
+    def release(self) -> list[p.Command]:
+        """What is to be carried out, now that the past has nothing more to give."""
+        if self._past.reused >= 2 * self._published:
+            self.publish()
+        return self._past.release()
+
+    def publish(self) -> int:
+        """Writes into the memo what was given again. Gives how many results of steps that is."""
+        reused = self._past.reused
+        if reused > self._published:
+            self._published = reused
+            bits = base64.b64encode(zlib.compress(self._past.claimed())).decode()
+            workflow.upsert_memo({MEMO_REUSED: {"count": reused, "entries": bits}})
+        return reused
