@@ -12,7 +12,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
-from weft_compiler.plan import Plan
+from weft_compiler.reading import read_plan
 from weft_workflows import evaluators
 from weft_workflows.ledger import Ledger, NothingToResume
 from weft_workflows.past_record import Record, record_bytes
@@ -53,7 +53,7 @@ async def ledger_of(connection: Connection, run_id: str, hosts: HostPool) -> Led
 
 async def start_again(connection: Connection, run_id: str, run: RunInput, record: Record, task_queue: str) -> None:
     """Starts an execution that begins with a past. Raises CommandFailed where another one is open."""
-    plan = Plan.model_validate_json(run.plan)
+    plan = read_plan(run.plan)
     start = start_options(plan, run.inputs, run.options, run_id=run_id, task_queue=task_queue)
     del start["arg"]
     past = Payload(metadata={"encoding": b"binary/plain"}, data=record_bytes(record))
