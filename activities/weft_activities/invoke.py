@@ -47,7 +47,7 @@ def activity_for(
 ) -> Callable[[dict[str, Any]], Coroutine[Any, Any, RawValue]]:
     """The Temporal activity of a tool: named after it, takes the arguments by name in one dict, gives JSON.
 
-    `result_limit` is in bytes; None where an external storage takes what is too large for Temporal.
+    `result_limit` is in bytes.
     """
     from weft_activities.activity import make_activity
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-#: The largest result that Temporal takes in one payload is 2 MiB with its metadata (`limit.blobSize.error`).
-RESULT_LIMIT = 2 * 1024 * 1024 - 1024
+#: The largest result unless a setting says otherwise.
+RESULT_LIMIT = 64 * 1024 * 1024
 
 
 class NotJson(ValueError):
@@ -29,7 +29,7 @@ def encode(value: Any, *, limit: int | None = RESULT_LIMIT) -> bytes:
     text = _dump(to_plain(value))
     if limit is not None and len(text) > limit:
         raise NotJson(
-            f"the result is {len(text):,} bytes of JSON, over the limit of {limit:,}. Return less (a page, a "
+            f"the result is {len(text):,} bytes of JSON, over the limit of {limit:,} (WEFT_PAYLOAD_LIMIT). Return less (a page, a "
             "summary), or store the data elsewhere and return its address."
         )
     return text

@@ -17,11 +17,12 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
-from weft_activities import StepContext, current_step, tool
+from weft_activities import StepContext, current_step, json_values, tool
 from weft_activities.context import running_step
 from weft_activities.invoke import ResultError, call_tool, call_tool_json
 from weft_activities.json_values import NotJson
 from weft_activities.tool import Tool, tool_of
+from weft_workflows.payload_sizes import PAYLOAD_LIMIT
 
 
 class Money(BaseModel):
@@ -239,10 +240,12 @@ async def test_too_large_a_result_is_an_error() -> None:
     def f() -> str:
         return "x" * 3_000_000
 
-    with pytest.raises(ResultError, match=r"f\(\): the result is 3,000,002 bytes of JSON, over the limit of 2,096,128"):
-        await call(f)
-    text = await call_tool_json(tool_from(f), {}, StepContext("r", "s"), result_limit=None)
-    assert len(text) == 3_000_002
+    step = StepContext("r", "s")
+    expected = r"f\(\): the result is 3,000,002 bytes of JSON, over the limit of 3,000,001 \(WEFT_PAYLOAD_LIMIT\)"
+    with pytest.raises(ResultError, match=expected):
+        await call_tool_json(tool_from(f), {}, step, result_limit=3_000_001)
+    assert len(await call_tool_json(tool_from(f), {}, step, result_limit=3_000_002)) == 3_000_002
+    assert json_values.RESULT_LIMIT == PAYLOAD_LIMIT
 
 
 async def test_the_tools_own_exception_comes_out() -> None:

@@ -43,12 +43,12 @@ def payloads() -> Path:
     return Path(tempfile.gettempdir()) / f"weft-test-payloads-{os.getuid()}"
 
 
-async def connect(address: str) -> Client:
+async def connect(address: str, directory: Path | None = None) -> Client:
     """A client, once the server is willing: it accepts connections a moment before it serves."""
     async with asyncio.timeout(15):
         while True:
             try:
-                return await Client.connect(address, data_converter=converter(payloads()))
+                return await Client.connect(address, data_converter=converter(directory or payloads()))
             except RuntimeError as error:
                 if "not healthy yet" not in str(error):
                     raise

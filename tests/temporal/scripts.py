@@ -123,8 +123,8 @@ def deadlock(start: p.Start) -> Script:
 
 @script
 def large(start: p.Start) -> Script:
-    """Asks for steps whose arguments together exceed one message, and one whose arguments exceed a payload."""
-    event = yield [call("huge", "echo", value="x" * 2_100_000)]
+    """Asks for steps whose arguments together exceed one message, and one whose arguments exceed the limit."""
+    event = yield [call("huge", "echo", value="x" * inputs(start)["huge"])]
     assert isinstance(event, p.StepFailed)
     refused = event.message
     event = yield [call(f"big{i}", "echo", value="y" * 900_000) for i in range(8)]
@@ -134,8 +134,19 @@ def large(start: p.Start) -> Script:
 
 
 @script
-def too_large_a_result(start: p.Start) -> Script:
-    yield [finish("z" * 2_000_000)]
+def large_then_gated(start: p.Start) -> Script:
+    """Keeps a step's large result while it waits for another step."""
+    data = inputs(start)
+    event = yield [call("large", "echo", value="x" * 100_000)]
+    kept = value_of(event)
+    yield [call("gated", "gated_read", log=data["log"], gate=data["gate"])]
+    yield [finish(len(kept))]
+
+
+@script
+def gives(start: p.Start) -> Script:
+    """Its result has as many bytes as its input says."""
+    yield [finish("z" * (inputs(start)["size"] - 2))]
 
 
 @script

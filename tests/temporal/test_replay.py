@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.worker import Worker
-from weft_workflows.messages import RunOptions
+from weft_workflows.messages import RunOptions, ValueSizes
 
 from tests.temporal.conftest import MACHINE, Handle, StartRun, eventually
 from tests.temporal.test_parking import decide, parked
@@ -32,7 +32,8 @@ async def histories(worker: Worker, start_run: StartRun, tmp_path: Path) -> list
         await start_run("caught"),
         await start_run("not_caught"),
         await start_run("cancels_a_step", log=str(tmp_path / "cancels")),
-        await start_run("large"),
+        await start_run("large", RunOptions(sizes=ValueSizes(limit=2_000_000)), huge=2_100_000),
+        await start_run("one_call", tool="echo", arguments={"value": "x" * 3_000_000}),
     ]
     parking = [
         (await start_run("one_call", tool="hanging_write", arguments=arguments), "skip"),

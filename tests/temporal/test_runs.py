@@ -10,7 +10,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
-from weft_workflows.messages import RunOptions, RunResult, RunView, StepRow
+from weft_workflows.messages import RunOptions, RunResult, RunView, StepRow, ValueSizes
 
 from tests.temporal.conftest import Handle, StartRun, eventually
 
@@ -81,8 +81,12 @@ async def test_more_steps_than_the_server_takes_at_once(start_run: StartRun) -> 
 
 
 async def test_large_arguments_wait_or_are_refused(start_run: StartRun) -> None:
-    result = (await (await start_run("large")).result()).result
-    assert result == ["the arguments of echo take 2,100,013 bytes; a step may have 2,000,000", 900_000]
+    sizes = ValueSizes(limit=2_000_000, inline=1_900_000)
+    result = (await (await start_run("large", RunOptions(sizes=sizes), huge=2_100_000)).result()).result
+    assert result == [
+        "the arguments of echo take 2,100,013 bytes; a step may have 2,000,000 (WEFT_PAYLOAD_LIMIT)",
+        900_000,
+    ]
 
 
 async def test_an_answer_is_caught(start_run: StartRun) -> None:
@@ -156,10 +160,12 @@ async def test_a_program_that_nothing_can_wake_fails(start_run: StartRun) -> Non
     assert cause.type == "Deadlock"
 
 
-async def test_a_result_that_no_payload_holds_fails_the_run(start_run: StartRun) -> None:
-    cause, _ = await failure_of(await start_run("too_large_a_result"))
+async def test_a_result_over_the_limit_fails_the_run(start_run: StartRun) -> None:
+    options = RunOptions(sizes=ValueSizes(limit=2_500_000))
+    assert len((await (await start_run("gives", options, size=2_500_000)).result()).result) == 2_499_998
+    cause, _ = await failure_of(await start_run("gives", options, size=2_500_001))
     assert cause.type == "ResultTooLarge"
-    assert "2,000,002 bytes" in cause.message
+    assert "2,500,001 bytes, a run may give 2,500,000 (WEFT_PAYLOAD_LIMIT)" in cause.message
 
 
 async def test_queries_while_it_runs(start_run: StartRun, tmp_path: Path) -> None:

@@ -49,6 +49,13 @@ async def flaky_write(log: str, failures: int) -> Any:
     return count
 
 
+@tool(effect="write", retry=_RETRY)
+async def large_write(log: str, size: int) -> str:
+    """Gives much."""
+    note(log, "large_write")
+    return "w" * size
+
+
 async def _wait_for(gate: str) -> str:
     while not Path(gate).exists():
         await asyncio.sleep(0.02)

@@ -11,6 +11,7 @@ import os
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from weft_worker.embedded import EmbeddedServerError, ServerLease, is_kept_up
 from weft_worker.problems import CommandFailed, failed
 
 if TYPE_CHECKING:
+    from temporalio.api.workflowservice.v1 import DescribeNamespaceResponse
     from temporalio.client import Client
 
+    from weft_worker.payloads import Storage
     from weft_worker.settings import Settings
 
 _CONNECT_TIMEOUT = 5.0
@@ -75,10 +78,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Connection:
-    """An open connection. `ui` is the web UI's address for the namespace's runs, None where it is unknown."""
+    """An open connection. `ui` is the web UI's address for the namespace's runs, None where it is unknown; `storage`
+    keeps what is too large for their histories, and is None where a client was made elsewhere.
+    """
 
     client: Client
     ui: str | None
+    storage: Storage | None = None
 
     def run_url(self, run_id: str) -> str | None:
         from urllib.parse import quote
@@ -88,27 +94,31 @@ class Connection:
 
 async def connect(target: Target, settings: Settings) -> Connection:
     """Connect within a few seconds. Raises CommandFailed with one line that says what to do."""
-    payloads = settings.payload_dir or target.state / "payloads"
+    from weft_worker.payloads import storage_of
+
+    storage = storage_of(settings, target.state)
     if target.lease is None:
         config = _configured() | ({"target_host": target.address} if target.address else {})
-        client = await _client(config, settings, payloads)
-        return Connection(client, settings.ui_url or _ui_of(config["target_host"]))
+        client = await _client(config, settings, storage)
+        _name_owner(storage, client, config["target_host"], await _describe(client))
+        return Connection(client, settings.ui_url or _ui_of(config["target_host"]), storage)
     try:
         server = await asyncio.to_thread(target.lease.wait)
     except EmbeddedServerError as error:
         raise failed(str(error), type_="ServerError") from None
-    client = await _client({"target_host": server.address}, settings, payloads)
-    await _keep_history(client)
-    return Connection(client, server.ui_url)
+    client = await _client({"target_host": server.address}, settings, storage)
+    described = await _describe(client)
+    _name_owner(storage, client, f"the embedded server of {target.state}", described)
+    await _keep_history(client, described)
+    return Connection(client, server.ui_url, storage)
 
 
-async def _client(config: dict[str, Any], settings: Settings, payloads: Path) -> Client:
+async def _client(config: dict[str, Any], settings: Settings, storage: Storage) -> Client:
     from temporalio.client import Client
 
     from weft_worker.logs import open_runtime
-    from weft_worker.payloads import converter
 
-    data_converter = converter(payloads)
+    data_converter = storage.converter
     runtime = open_runtime(settings.log_level)
     address = config["target_host"]
     try:
@@ -143,14 +153,34 @@ def _cause(error: Exception) -> str:
     return text[:120]
 
 
-async def _keep_history(client: Client) -> None:
+async def _describe(client: Client) -> DescribeNamespaceResponse | None:
+    """The client's namespace; None where the server does not tell."""
+    from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+    from temporalio.service import RPCError
+
+    request = DescribeNamespaceRequest(namespace=client.namespace)
+    try:
+        return await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=_CONNECT_TIMEOUT))
+    except RPCError:
+        return None
+
+
+def _name_owner(storage: Storage, client: Client, address: str, described: DescribeNamespaceResponse | None) -> None:
+    """Tell the storage whose payloads it will keep."""
+    from weft_worker.storage.directory import Namespace
+
+    fallback = sha256(f"{address}/{client.namespace}".encode()).hexdigest()
+    id_ = fallback if described is None else described.namespace_info.id
+    storage.directory.namespace = Namespace(id_, client.namespace, address)
+
+
+async def _keep_history(client: Client, described: DescribeNamespaceResponse | None) -> None:
     """See to it that the embedded server keeps finished runs; the setting lives in its database."""
     from temporalio.api.namespace.v1 import NamespaceConfig
-    from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
+    from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 
     service = client.workflow_service
-    described = await service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
-    if described.config.workflow_execution_retention_ttl.ToTimedelta() >= RETENTION:
+    if described is None or described.config.workflow_execution_retention_ttl.ToTimedelta() >= RETENTION:
         return
     config = NamespaceConfig()
     config.workflow_execution_retention_ttl.FromTimedelta(RETENTION)

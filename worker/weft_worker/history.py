@@ -20,6 +20,8 @@ from weft_workflows.messages import ADVANCE, MEMO_END, RunInput, RunResult, Step
 
 from weft_worker.outcome import OutcomeError, Status
 from weft_worker.problems import failed
+from weft_worker.storage.errors import PayloadMissing
+from weft_worker.storage.references import size_outside
 
 if TYPE_CHECKING:
     from temporalio.api.common.v1 import Payload
@@ -36,6 +38,8 @@ _AGAIN = re.compile(r"~\d+$")
 #: What is said of a step that the program no longer waits for, while its tool has not told of its end.
 STILL_RUNNING = "cancelled while it ran; its tool has not ended, as far as is known"
 FINISHED_ANYWAY = "cancelled while it ran; its tool finished all the same"
+#: Arguments that are kept outside of history are read up to this size; people do not look at more.
+_SHOWN_BYTES = 1_000_000
 
 
 @dataclass
@@ -96,6 +100,8 @@ class RunHistory:
     #: Why the run's last workflow task failed, empty once one has succeeded: the run cannot go on until it
     #: does.
     blocked: str = ""
+    #: Why the run's input cannot be read, empty where it can. All arguments are hidden then: it says which may be shown.
+    unreadable: str = ""
     #: The line of long pure code that is being carried out (0: unknown), None while there is none.
     computing: int | None = None
     _cancelled_end: RunResult | None = None
@@ -103,6 +109,13 @@ class RunHistory:
     _last_event: int = 0
     _scheduled: dict[int, Step] = field(default_factory=dict)
     _redacted: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def known_input(self) -> RunInput:
+        """The run's input. Raises CommandFailed where it cannot be read."""
+        if self.input is None:
+            raise failed(self.unreadable, type_=PayloadMissing.__name__)
+        return self.input
 
     async def follow(self, run_id: str, *, wait: bool) -> AsyncIterator[Step | None]:
         """Read the run's events; yields each step whenever it has changed, and None after any other event.
@@ -172,6 +185,9 @@ class RunHistory:
             return
         try:
             values = await self._decode(started.input.payloads[:1], [RunInput])
+        except PayloadMissing as missing:
+            self.unreadable = str(missing)
+            return
         except RuntimeError as error:  # the SDK's, around what a type of message raised
             if isinstance(error.__cause__, UnfitWorker):
                 raise failed(str(error.__cause__), type_="NewerRun") from None
@@ -187,7 +203,7 @@ class RunHistory:
             self.computing = int(found.group(1)) if found else 0
             return None
         step_id, tool = step_id_of(task.activity_id), task.activity_type.name
-        arguments = await self._decode(task.input.payloads[:1])
+        arguments = await self._arguments(task.input.payloads[:1])
         step = Step(
             id=step_id,
             tool=tool,
@@ -198,6 +214,16 @@ class RunHistory:
         )
         self.steps[step_id] = self._scheduled[event.event_id] = step
         return step
+
+    async def _arguments(self, payloads: Sequence[Payload]) -> list[Any]:
+        """A step's arguments; their size alone where they are too large to be looked at, or not there."""
+        outside = size_outside(payloads[0]) if payloads else 0
+        if outside > _SHOWN_BYTES:
+            return [{"…": f"{outside:,} bytes"}]
+        try:
+            return await self._decode(payloads)
+        except PayloadMissing:
+            return [{"…": f"{outside:,} bytes, which cannot be read"}]
 
     def _close(
         self, scheduled: int, event: HistoryEvent, state: StepState, failure: Failure | None = None
@@ -222,6 +248,8 @@ class RunHistory:
         return step
 
     def _hide(self, tool: str, arguments: Any) -> Any:
+        if self.unreadable:
+            return "•••"
         hidden = self._redacted.get(tool)
         if not hidden or not isinstance(arguments, dict):
             return arguments

@@ -1,107 +1,94 @@
-"""Payloads that are too large for Temporal's history: files in a directory, named by their contents.
+"""The data converter of Weft's clients and workers: which payloads stay in Temporal's history and which do not.
 
-The SDK's external storage asks `PayloadDirectory` to keep them and puts a reference into history. What always holds: a
-file has the name of its contents' SHA-256, it appears whole or not at all, and what is read has been checked against its
-name. Everyone who reads a run's history needs the directory: workers on several machines share it (`WEFT_PAYLOAD_DIR`).
+What always holds: whatever the configuration is now, payloads are read from where they were stored; new ones go to one
+place. Payloads from `threshold` bytes on leave history. The few that people and clients read from anywhere, without
+access to that place (`_stays_in_history`), do so only from `_STAYING` bytes on.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import os
-import tempfile
-from collections.abc import Sequence
+import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from temporalio.api.common.v1 import Payload
-from temporalio.converter import (
-    ExternalStorage,
-    StorageDriver,
-    StorageDriverClaim,
-    StorageDriverRetrieveContext,
-    StorageDriverStoreContext,
-)
+from temporalio import workflow
+from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_converter
+from temporalio.converter import ExternalStorage, StorageDriver, StorageDriverSelectContext
+from weft_workflows.messages import RunInput, RunResult
+from weft_workflows.payload_sizes import THRESHOLD
+
+from weft_worker.storage.directory import PayloadDirectory
+from weft_worker.storage.s3 import Bucket, S3Payloads
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from temporalio.api.common.v1 import Payload
     from temporalio.converter import DataConverter
 
-#: Bytes from which a payload is kept outside. The server takes no more than 2 MiB in one.
-THRESHOLD = 2_010_000
-#: Names the driver in histories: never to be changed.
-_NAME = "weft.directory"
-_DIGEST = "sha256"
+    from weft_worker.settings import Settings
+
+#: Marks payloads that stay in history where the server takes them, in their metadata.
+STAYS = "weft.stays"
+#: Bytes from which a payload leaves history that would better stay. The server takes no more than 2 MiB in one.
+_STAYING = 1_000_000
 
 
-class PayloadMissing(Exception):
-    """A payload that a history refers to is not there, or not what it was."""
+@dataclass(frozen=True)
+class Storage:
+    """Where payloads are kept. New ones go to the bucket if there is one, else into the directory."""
+
+    directory: PayloadDirectory
+    s3: S3Payloads
+    converter: DataConverter
+
+    @property
+    def place(self) -> str:
+        return str(self.directory.directory) if self.s3.bucket is None else self.s3.bucket.url
 
 
-class PayloadDirectory(StorageDriver):
-    """Keeps payloads as files below a directory, which is made when the first one comes."""
+def open_storage(directory: Path, bucket: Bucket | None = None, *, threshold: int = THRESHOLD) -> Storage:
+    """Nothing is made or contacted before the first payload comes."""
+    files, objects = PayloadDirectory(directory), S3Payloads(bucket)
+    chosen: StorageDriver = files if bucket is None else objects
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def select(context: StorageDriverSelectContext, payload: Payload) -> StorageDriver | None:  # noqa: ARG001 - the SDK's signature
+        stays = STAYS in payload.metadata and payload.ByteSize() < _STAYING
+        return None if stays else chosen
 
-    def name(self) -> str:
-        return _NAME
+    storage = ExternalStorage([files, objects], driver_selector=select, payload_size_threshold=threshold)
+    converter = dataclasses.replace(
+        pydantic_data_converter, payload_converter_class=_WeftPayloadConverter, external_storage=storage
+    )
+    return Storage(files, objects, converter)
 
-    async def store(self, context: StorageDriverStoreContext, payloads: Sequence[Payload]) -> list[StorageDriverClaim]:  # noqa: ARG002 - contents name files, whoever wrote them
-        """Writes what is not there yet. Raises OSError where it cannot."""
-        digests = [await asyncio.to_thread(self._write, payload.SerializeToString()) for payload in payloads]
-        return [StorageDriverClaim({_DIGEST: digest}) for digest in digests]
 
-    async def retrieve(
-        self,
-        context: StorageDriverRetrieveContext,  # noqa: ARG002 - as above
-        claims: Sequence[StorageDriverClaim],
-    ) -> list[Payload]:
-        """Reads and checks. Raises PayloadMissing."""
-        found = [await asyncio.to_thread(self._read, claim.claim_data[_DIGEST]) for claim in claims]
-        return [Payload.FromString(data) for data in found]
-
-    def _path(self, digest: str) -> Path:
-        return self._directory / digest[:2] / digest
-
-    def _write(self, data: bytes) -> str:
-        digest = hashlib.sha256(data).hexdigest()
-        path = self._path(digest)
-        if path.exists():
-            return digest
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                # History will refer to it for as long as the run is kept: it must outlast a power cut.
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        return digest
-
-    def _read(self, digest: str) -> bytes:
-        path = self._path(digest)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise PayloadMissing(
-                f"the payload {digest} cannot be read from {self._directory}: {error.strerror}; if another machine wrote"
-                " it, let both use one directory (WEFT_PAYLOAD_DIR)"
-            ) from None
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise PayloadMissing(f"the payload {path} is damaged: its contents do not fit its name")
-        return data
+def storage_of(settings: Settings, state: Path) -> Storage:
+    """The storage that a process's settings mean. Without `WEFT_PAYLOAD_DIR` files lie in the state directory."""
+    return open_storage(
+        settings.payload_dir or state / "payloads",
+        Bucket.of_url(settings.payload_store) if settings.payload_store else None,
+        threshold=settings.payload_threshold,
+    )
 
 
 def converter(directory: Path) -> DataConverter:
-    """The data converter of Weft's clients and workers."""
-    import dataclasses
+    """The data converter with the default settings."""
+    return open_storage(directory).converter
 
-    from temporalio.contrib.pydantic import pydantic_data_converter
 
-    storage = ExternalStorage([PayloadDirectory(directory)], payload_size_threshold=THRESHOLD)
-    return dataclasses.replace(pydantic_data_converter, external_storage=storage)
+class _WeftPayloadConverter(PydanticPayloadConverter):
+    """Pydantic's, which marks what is to stay in history."""
+
+    def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
+        payloads = super().to_payloads(values)
+        for value, payload in zip(values, payloads, strict=True):
+            if _stays_in_history(value):
+                payload.metadata[STAYS] = b"true"
+        return payloads
+
+
+def _stays_in_history(value: Any) -> bool:
+    """Whether people and clients read a value from anywhere: input and result of a run, and answers to queries."""
+    return isinstance(value, RunInput | RunResult) or (workflow.in_workflow() and workflow.unsafe.is_read_only())

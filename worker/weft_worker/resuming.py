@@ -20,8 +20,7 @@ def load_tools_of(history: RunHistory, sources: Sequence[str]) -> Catalog:
     Raises CommandFailed where they cannot be loaded, where one that the run uses is missing, or where the run
     needs another Python or a newer Weft.
     """
-    run = history.input
-    assert run is not None
+    run = history.known_input
     try:
         plan = read_plan(run.plan)
     except UnfitPlan as unfit:

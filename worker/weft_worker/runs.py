@@ -29,13 +29,15 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 from weft_compiler.plan import Plan
-from weft_workflows.messages import RUN_WORKFLOW, Decision, RunOptions, RunView
+from weft_workflows.messages import MEMO_END, RUN_WORKFLOW, Decision, RunInput, RunOptions, RunView
+from weft_workflows.payload_sizes import PAYLOAD_LIMIT
 from weft_workflows.starting import start_options
 
 from weft_worker.connect import Connection
 from weft_worker.history import RunHistory, Step, step_id_of, words_of
 from weft_worker.outcome import Outcome, OutcomeError
 from weft_worker.problems import CommandFailed, failed, misused
+from weft_worker.storage.errors import PayloadMissing, PayloadNotStored
 
 #: Seconds between two looks at whether a run has come to wait for a person: soon after something happened,
 #: then rarely.
@@ -80,8 +82,11 @@ async def start_run(
 ) -> None:
     """Start a run; returns when the server has recorded it. Raises CommandFailed where the id is taken."""
     start = start_options(plan, inputs, options, run_id=run_id, task_queue=task_queue)
+    _check_size(start["arg"])
     try:
         await connection.client.start_workflow(**start, id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE)
+    except PayloadNotStored as error:
+        raise failed(str(error), type_="PayloadNotStored", run_id=run_id) from None
     except WorkflowAlreadyStartedError:
         raise misused(
             f"there is a run {run_id} already: see it with `weft status {run_id}`, go on with it with"
@@ -91,6 +96,16 @@ async def start_run(
         too_large = "the inputs and the plan are too large together; store large inputs and pass their address: "
         hint = too_large if "size exceeds limit" in error.message else ""
         raise failed(f"{hint}the server refused the run: {error.message}", run_id=run_id) from None
+
+
+def _check_size(run: RunInput) -> None:
+    limit = run.options.sizes.limit if run.options.sizes is not None else PAYLOAD_LIMIT
+    size = len(run.model_dump_json().encode())
+    if size > limit:
+        raise misused(
+            f"inputs and plan take {size:,} bytes, over the limit of {limit:,} (WEFT_PAYLOAD_LIMIT): store large inputs"
+            " and pass their address"
+        )
 
 
 async def watch(connection: Connection, run_id: str, watcher: Watcher) -> Outcome:
@@ -119,7 +134,9 @@ async def read_history(connection: Connection, run_id: str) -> RunHistory:
             pass
     except RPCError as error:
         raise _no_run(run_id, error) from None
-    if history.input is None:
+    except PayloadMissing as missing:
+        raise _unreadable(run_id, str(missing)) from None
+    if history.input is None and not history.unreadable:
         raise failed(f"{run_id} is no run of Weft but another workflow", run_id=run_id)
     return history
 
@@ -208,7 +225,7 @@ async def list_runs(connection: Connection, limit: int) -> AsyncIterator[dict[st
 
 
 async def _list_row(run: WorkflowExecution) -> dict[str, Any]:
-    memo = await run.memo()
+    memo = {key: await run.memo_value(key) for key in sorted(run.raw_info.memo.fields) if key != MEMO_END}
     name = run.status.name if run.status is not None else "RUNNING"
     # The run itself keeps `parked` in its memo while steps are parked.
     open_as = "parked" if memo.get("parked") else "running"
@@ -218,7 +235,7 @@ async def _list_row(run: WorkflowExecution) -> dict[str, Any]:
         "status": statuses.get(name, "failed"),
         "started": run.start_time.isoformat(timespec="seconds"),
         "ended": run.close_time.isoformat(timespec="seconds") if run.close_time else None,
-        **{key: memo[key] for key in sorted(memo)},
+        **memo,
     }
 
 
@@ -278,6 +295,8 @@ async def _follow(history: RunHistory, run_id: str, watcher: Watcher, stirred: a
                 raise _no_run(run_id, error) from None
             # The server is being started again; history is read anew from its beginning.
             await asyncio.sleep(_FIRST_LOOK)
+        except PayloadMissing as missing:
+            raise _unreadable(run_id, str(missing)) from None
 
 
 async def _await_parked(client: Client, run_id: str, stirred: asyncio.Event) -> RunView:
@@ -317,6 +336,10 @@ async def _mark_running(client: Client, run_id: str, history: RunHistory) -> Non
 
 def _done(history: RunHistory) -> int:
     return sum(step.state == "completed" for step in history.steps.values())
+
+
+def _unreadable(run_id: str, why: str) -> CommandFailed:
+    return failed(why, type_=PayloadMissing.__name__, run_id=run_id)
 
 
 def _no_run(run_id: str, error: RPCError) -> CommandFailed:

@@ -6,10 +6,12 @@ The connection to Temporal is not here: it is configured as for every Temporal c
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from weft_workflows.messages import DEFAULT_TASK_QUEUE
+from weft_workflows.payload_sizes import LARGEST_THRESHOLD, PAYLOAD_LIMIT, THRESHOLD
 
 from weft_worker.outcome import USAGE
 from weft_worker.problems import CommandFailed, Problem
@@ -28,13 +30,29 @@ class Settings(BaseSettings):
     hosts: int | None = Field(default=None, ge=1)
     #: Seconds that steps in flight may take to end when a worker is stopped.
     grace: float = Field(default=10.0, ge=0)
-    #: Where payloads are kept that are too large for Temporal; None is in the state directory. Workers on several
+    #: Directory of payloads that are kept outside of history; None is in the state directory. Workers on several
     #: machines share it.
     payload_dir: Path | None = None
+    #: `s3://bucket` or `s3://bucket/prefix`, where new payloads go instead; None is the directory.
+    payload_store: str | None = None
+    #: Bytes from which a payload is kept outside of history.
+    payload_threshold: int = Field(default=THRESHOLD, ge=1024, le=LARGEST_THRESHOLD)
+    #: Bytes that arguments or result of a step and the result of a run may have.
+    payload_limit: int = Field(default=PAYLOAD_LIMIT, ge=1024)
     #: Address of the web UI where it cannot be derived from the server's address, without a slash at its end.
     ui_url: str | None = None
     #: Level of the log on stderr: debug, info, warning, error.
     log_level: str = Field(default="error", pattern="^(?i:debug|info|warning|error)$")
+
+    @field_validator("payload_store")
+    @classmethod
+    def _is_a_bucket(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError(f"{url!r} is neither s3://bucket nor s3://bucket/prefix")
+        return url
 
 
 def load_settings() -> Settings:

@@ -55,7 +55,7 @@ class Workers:
         #: The hosts in which this worker's runs are evaluated, None where it takes no runs.
         self._evaluating: Any = None
         workflows: list[type] = []
-        queues = _activities_by_queue(catalog, task_queue) if role != "workflows" else {}
+        queues = _activities_by_queue(catalog, task_queue, settings.payload_limit) if role != "workflows" else {}
         if role != "activities":
             if hosts is None:
                 hosts = self._hosts = open_hosts(settings.hosts)
@@ -112,9 +112,10 @@ class Workers:
         return worker
 
 
-def _activities_by_queue(catalog: Catalog, task_queue: str) -> dict[str, list[Callable[..., Any]]]:
+def _activities_by_queue(catalog: Catalog, task_queue: str, result_limit: int) -> dict[str, list[Callable[..., Any]]]:
     """The tools' activities by the task queue on which they live."""
     queues: dict[str, list[Callable[..., Any]]] = {}
     for tool in catalog:
-        queues.setdefault(tool.spec.task_queue or task_queue, []).append(activity_for(tool))
+        made = activity_for(tool, result_limit=result_limit)
+        queues.setdefault(tool.spec.task_queue or task_queue, []).append(made)
     return queues

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from weft_workflows.fitting import check_known
+from weft_workflows.payload_sizes import LARGEST_THRESHOLD, PAYLOAD_LIMIT
 
 #: The registered name of the run's workflow type.
 RUN_WORKFLOW = "WeftRun"
@@ -49,6 +50,15 @@ class _Asked(_Message):
         return given
 
 
+class ValueSizes(_Asked):
+    """How large the values of a run may be, in bytes, where payloads are kept outside of history."""
+
+    #: Arguments of one step, and the result of the run.
+    limit: int = Field(default=PAYLOAD_LIMIT, ge=1)
+    #: What is larger is certain to leave history.
+    inline: int = Field(default=LARGEST_THRESHOLD, ge=1)
+
+
 class RunOptions(_Asked):
     """Settings of one run."""
 
@@ -69,6 +79,8 @@ class RunOptions(_Asked):
     heartbeat_timeout: float = Field(default=15.0, ge=1.0)
     #: Whether a step's idempotency key depends on the call. Not for runs that began when it did not: it must not change.
     keys_by_call: bool = False
+    #: None is for runs from before this setting: 2 MB, all of it in messages.
+    sizes: ValueSizes | None = None
     #: How the run was asked for, shown in the UI: the objective's words or the file's name.
     objective: str = ""
     #: What `--tools` was, so that `resume` can load the same ones.

@@ -9,11 +9,11 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from weft_workflows.machine import protocol as p
-from weft_workflows.messages import MEMO_END, RunError, RunResult
+from weft_workflows.messages import MEMO_END, RunError, RunResult, ValueSizes
 from weft_workflows.step_activities import cut
 from weft_workflows.step_limits import timed_out_text
 
-#: Result and output of a run go into one payload, which may have 2 MB.
+#: Result and output of a run go into one payload, which may have 2 MB in runs without `ValueSizes`.
 MAX_RESULT_BYTES = 1_900_000
 _MAX_TRACEBACK_BYTES = 20_000
 _MAX_MEMO_BYTES = 200_000
@@ -27,6 +27,7 @@ def result_of(
     cancelled: bool,
     timed_out: float | None = None,
     reused: int = 0,
+    sizes: ValueSizes | None = None,
 ) -> RunResult:
     """What the run gives; `cancelled` says whether it was asked to stop, `timed_out` that its time, in seconds, was over,
     `reused` how many of the steps are an earlier execution's.
@@ -36,12 +37,13 @@ def result_of(
     """
     if isinstance(end, p.Finish):
         size = len(end.result.encode("utf-8", "surrogatepass"))
-        if size <= MAX_RESULT_BYTES:
-            output = cut(stdout, MAX_RESULT_BYTES - size)
+        limit = MAX_RESULT_BYTES if sizes is None else sizes.limit
+        if size <= limit:
+            output = cut(stdout, max(limit - size, MAX_RESULT_BYTES if sizes is not None else 0))
             return RunResult(
                 status="completed", result=json.loads(end.result), stdout=output, steps=steps, reused=reused
             )
-        end = _too_large(size)
+        end = _too_large(size, limit, "" if sizes is None else " (WEFT_PAYLOAD_LIMIT)")
     if end.cancelled and timed_out is not None:
         end = p.Fail("TimedOut", timed_out_text(timed_out), end.line)
     # A program may raise CancelledError of its own accord; to Temporal that is a failure.
@@ -71,6 +73,6 @@ def _shortened(trace: str) -> str:
     return f"{cut(trace, size)}\n  […]\n{end.partition(chr(10))[2] or end}"
 
 
-def _too_large(size: int) -> p.Fail:
-    text = f"the result takes {size:,} bytes, a run may give {MAX_RESULT_BYTES:,}: return less, or store it by a tool"
+def _too_large(size: int, limit: int, setting: str) -> p.Fail:
+    text = f"the result takes {size:,} bytes, a run may give {limit:,}{setting}: return less, or store it by a tool"
     return p.Fail("ResultTooLarge", text, 0)

@@ -90,6 +90,7 @@ class RunWorkflow:
             cancelled=self._cancelled,
             timed_out=self._timed_out,
             reused=self._reliving.publish() if self._reliving is not None else 0,
+            sizes=run.options.sizes,
         )
 
     def _may_relive(self) -> bool:
@@ -207,9 +208,10 @@ class RunWorkflow:
             return p.StepSucceeded(step.call.step, outcome.value, now)
         arguments = arguments_text(failure)
         event = p.StepFailed(step.call.step, failure.type, failure.message, arguments, failure.base_type, now)
+        spent = outcome.kind in ("spent", "lost")
         if outcome.kind == "ambiguous":
             self._parking.park_ambiguous(step, failure)
-        elif outcome.kind in ("spent", "lost") and _ends_uncaught(self._evaluator.try_out(event)):
+        elif outcome.kind == "unread" or (spent and _ends_uncaught(self._evaluator.try_out(event))):
             self._parking.park_spent(step, failure)
         else:
             self._finish(step, failure)

@@ -10,7 +10,7 @@ from typing import Any
 
 from weft_compiler.plan import Plan
 
-from weft_workflows.messages import DEFAULT_TASK_QUEUE, RUN_WORKFLOW, RunInput, RunOptions
+from weft_workflows.messages import DEFAULT_TASK_QUEUE, RUN_WORKFLOW, RunInput, RunOptions, ValueSizes
 from weft_workflows.step_activities import cut
 
 #: The server's limits on what the UI shows of a run.
@@ -32,7 +32,8 @@ def start_options(
     `details` is Markdown about the plan, the source where it is not given. The memo keeps what later listings
     need.
     """
-    options = (options or RunOptions()).model_copy(update={"keys_by_call": True})
+    options = options or RunOptions()
+    options = options.model_copy(update={"keys_by_call": True, "sizes": options.sizes or ValueSizes()})
     shown = options.objective or plan.file
     source = f"`{plan.file}`\n\n```python\n{plan.source}\n```"
     return {

@@ -1,9 +1,9 @@
 """Steps as Temporal activities: starting them, within a window, and cancelling them.
 
 What always holds: no two pending activities of a run have the same id; steps start in the order in which the
-program called them; at most `window` of them, and about `_WINDOW_BYTES` of arguments, are with the server at
-a time (it refuses more than 2,000 pending activities, and one message of more than 4 MB). Nothing here
-decides what a failure means.
+program called them; at most `window` of them, and about `_WINDOW_BYTES` of arguments (or of references to them), are
+with the server at a time (it refuses more than 2,000 pending activities, and one message of more than 4 MB). Nothing
+here decides what a failure means.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ from weft_compiler.tool_spec import Effect, ToolSpec
 from weft_workflows.failures import Failure
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import RunOptions, StepAddress, StepState
+from weft_workflows.payload_sizes import REFERENCE_BYTES
 from weft_workflows.step_address import address_of
 from weft_workflows.step_outcomes import TIMED_OUT, UNSURE, Outcome, outcome_of_error, outcome_of_value
 
 #: Tries of a step whose worker is lost, however few attempts its tool or the run allows.
 LOST_WORKER_TRIES = 5
-#: Largest arguments of one step: a payload may have 2 MB, and some of it is the server's.
+#: Largest arguments of one step in runs without `ValueSizes`: a payload may have 2 MB, some of it the server's.
 MAX_ARGUMENT_BYTES = 2_000_000
 _WINDOW_BYTES = 2_500_000
 #: The server's limit is 1,000 characters.
 _MAX_ID = 900
 _MAX_SUMMARY_BYTES = 200
 _MAX_SHOWN = 24
+#: Larger arguments are not taken apart for people's eyes.
+_MAX_SHOWN_BYTES = 100_000
 
 
 @dataclass(slots=True, eq=False)
@@ -120,24 +123,36 @@ class Steps:
 
     def _enqueue(self, step: Step) -> None:
         step.state = "scheduled"
-        if step.size > MAX_ARGUMENT_BYTES:
-            text = f"the arguments of {step.spec.name} take {step.size:,} bytes; a step may have {MAX_ARGUMENT_BYTES:,}"
-            self._done(step, Outcome("answer", failure=Failure("ValueError", text)))
+        if (refusal := self._refusal(step)) is not None:
+            self._done(step, Outcome("answer", failure=Failure("ValueError", refusal)))
             return
         self._queue.append(step)
         self._fill()
 
+    def _refusal(self, step: Step) -> str | None:
+        """Why a step's arguments are too large to be sent."""
+        sizes = self._options.sizes
+        limit, setting = (MAX_ARGUMENT_BYTES, "") if sizes is None else (sizes.limit, " (WEFT_PAYLOAD_LIMIT)")
+        if step.size <= limit:
+            return None
+        return f"the arguments of {step.spec.name} take {step.size:,} bytes; a step may have {limit:,}{setting}"
+
+    def _in_message(self, step: Step) -> int:
+        """Bytes that a step's arguments take in a message: what is certain to be kept elsewhere is a reference there."""
+        sizes = self._options.sizes
+        return REFERENCE_BYTES if sizes is not None and step.size > sizes.inline else step.size
+
     def _fill(self) -> None:
         """Starts as many steps as the window takes, oldest first."""
         while self._queue and len(self._started) < self._options.window:
-            if self._started and self._bytes + self._queue[0].size > _WINDOW_BYTES:
+            if self._started and self._bytes + self._in_message(self._queue[0]) > _WINDOW_BYTES:
                 return
             self._start(self._queue.popleft())
 
     def _start(self, step: Step) -> None:
         step.state, step.tries = "running", step.tries + 1
         self._started[step.call.step] = step
-        self._bytes += step.size
+        self._bytes += self._in_message(step)
         handle = step.handle = workflow.start_activity(
             step.call.tool,
             args=[RawValue(_json_payload(step.call.arguments)), self._address(step)],
@@ -182,7 +197,7 @@ class Steps:
     def _release(self, step: Step) -> None:
         del self._started[step.call.step]
         step.handle = None
-        self._bytes -= step.size
+        self._bytes -= self._in_message(step)
         self._fill()
 
 
@@ -227,6 +242,8 @@ def summary_of(step: Step) -> str:
 
 def shown_arguments(step: Step) -> dict[str, Any]:
     """The arguments for people's eyes: redacted values are hidden."""
+    if step.size > _MAX_SHOWN_BYTES:
+        return {"…": f"{step.size:,} bytes"}
     arguments: dict[str, Any] = json.loads(step.call.arguments)
     return {name: "•••" if name in step.spec.redact else value for name, value in arguments.items()}
 

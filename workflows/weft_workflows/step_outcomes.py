@@ -15,10 +15,13 @@ The table, with W for `write` and R for `read` and `idempotent` tools:
     runs
                                                                                                 again if lost
     worker has no such tool                          did not run                 retried        retried
+    its result could not be stored                   ran                         ambiguous      retried
+    its arguments could not be read from storage     did not run                 retried        retried
+    … and the attempts are spent                     same                        unread         unread
 
 `retried` is the server's work, under the retry policy of `step_activities`, which names what a write must not
 repeat. An ambiguous write is never run again unless a person says so. Spent failures go to the program if it
-handles them.
+handles them. What is unread is no answer of the tool and never goes to the program: it waits for a person.
 """
 
 from __future__ import annotations
@@ -36,9 +39,11 @@ from weft_workflows.failures import Failure, is_builtin_exception
 
 #: The failure's type with which the SDK ends activities of a worker that shuts down.
 WORKER_SHUTDOWN = "WorkerShutdown"
+#: The failures' types where a worker could not store a step's result, or not read its arguments.
+NOT_STORED, NOT_READ = "PayloadNotStored", "PayloadMissing"
 #: What a `write` must not be retried after, in the names of the server's retry policy.
 TIMED_OUT = ("TemporalTimeout:StartToClose",)
-UNSURE = (*TIMED_OUT, "TemporalTimeout:Heartbeat", WORKER_SHUTDOWN)
+UNSURE = (*TIMED_OUT, "TemporalTimeout:Heartbeat", WORKER_SHUTDOWN, NOT_STORED)
 _SPENT = (RetryState.MAXIMUM_ATTEMPTS_REACHED, RetryState.TIMEOUT)
 
 
@@ -46,7 +51,7 @@ _SPENT = (RetryState.MAXIMUM_ATTEMPTS_REACHED, RetryState.TIMEOUT)
 class Outcome:
     """How a step ended: `value` with JSON text, or in one of the ways of the table with the failure to tell."""
 
-    kind: Literal["value", "answer", "spent", "ambiguous", "lost"]
+    kind: Literal["value", "answer", "spent", "ambiguous", "lost", "unread"]
     value: str = "null"
     failure: Failure | None = None
     #: What the attempt reported last, where it did not end with a value.
@@ -67,9 +72,12 @@ def outcome_of_value(result: RawValue) -> Outcome:
 def outcome_of_error(error: BaseException, spec: ToolSpec) -> Outcome:
     """What the failure of an activity means. `error` is what awaiting the activity raised."""
     cause = error.cause if isinstance(error, ActivityError) else error
+    if (unread := _not_read(cause)) is not None:
+        return Outcome("unread", failure=Failure("OSError", unread.message, transient=True))
     unsure = isinstance(cause, exceptions.TimeoutError) or _type_of(cause) == WORKER_SHUTDOWN
     failure, heartbeat = _failure_of(cause, spec), _heartbeat_of(cause)
-    if unsure and spec.effect is Effect.WRITE and not _between_attempts(error):
+    may_have_run = unsure or _type_of(cause) == NOT_STORED
+    if may_have_run and spec.effect is Effect.WRITE and not _between_attempts(error):
         # A thread cannot be stopped, and a coroutine need not listen.
         failure.note = "" if _worker_lost(cause) else ", and may still be running"
         return Outcome("ambiguous", failure=failure, heartbeat=heartbeat)
@@ -97,6 +105,12 @@ def _heartbeat_of(cause: BaseException | None) -> tuple[Any, ...]:
     return ()
 
 
+def _not_read(cause: BaseException | None) -> ApplicationError | None:
+    """The error by which a worker failed to read a step's arguments: the SDK wraps it in one of its own."""
+    inner = cause.cause if isinstance(cause, ApplicationError) else None
+    return inner if isinstance(inner, ApplicationError) and inner.type == NOT_READ else None
+
+
 def _worker_lost(cause: BaseException | None) -> bool:
     return not isinstance(cause, exceptions.TimeoutError) or cause.type is TimeoutType.HEARTBEAT
 
@@ -108,6 +122,8 @@ def _failure_of(cause: BaseException | None, spec: ToolSpec) -> Failure:
         in_all = cause.type is not TimeoutType.START_TO_CLOSE and spec.total_timeout is not None
         limit = f"{spec.total_timeout:g} s in all" if in_all else f"{spec.timeout:g} s"
         return Failure("TimeoutError", f"{spec.name} took longer than {limit}", transient=True)
+    if isinstance(cause, ApplicationError) and cause.type == NOT_STORED:
+        return Failure("OSError", f"{spec.name} ran, but its result is lost: {cause.message}", transient=True)
     if isinstance(cause, ApplicationError):
         return _raised(cause)
     return Failure("RuntimeError", f"{spec.name} was ended from outside: {cause}")

@@ -93,6 +93,8 @@ async def _show_status(connection: Connection, run_id: str, as_json: bool, serve
             print_text(f"{step.state:<9} L{step.line} {step.tool}  {'  '.join(filter(None, told))}".rstrip())
         if history.computing is not None:
             print_text(computing_text(history.computing))
+        if history.unreadable:
+            say(f"its input cannot be read: {history.unreadable}")
         if history.blocked:
             say(f"the run cannot go on: {history.blocked}")
         elif view is None:
@@ -167,7 +169,5 @@ async def _show_graph(connection: Connection, run_id: str, as_json: bool, form: 
 async def _plan_of(connection: Connection, run_id: str) -> dict[str, Any]:
     from weft_worker.runs import read_history
 
-    history = await read_history(connection, run_id)
-    assert history.input is not None
-    plan: dict[str, Any] = json.loads(history.input.plan)
+    plan: dict[str, Any] = json.loads((await read_history(connection, run_id)).known_input.plan)
     return plan

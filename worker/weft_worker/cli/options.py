@@ -68,10 +68,11 @@ class Patience:
     step_timeout: float | None = None
     run_timeout: float | None = None
 
-    def options(self, tool_sources: Sequence[str] = ()) -> RunOptions:
-        from weft_workflows.messages import RunOptions
+    def options(self, tool_sources: Sequence[str] = (), *, payload_limit: int | None = None) -> RunOptions:
+        from weft_workflows.messages import RunOptions, ValueSizes
 
-        return RunOptions(**asdict(self), tool_sources=tuple(tool_sources))
+        sizes = None if payload_limit is None else ValueSizes(limit=payload_limit)
+        return RunOptions(**asdict(self), tool_sources=tuple(tool_sources), sizes=sizes)
 
 
 Limit = Annotated[

@@ -201,7 +201,7 @@ async def _run(
     connection = await connect(target, settings)
     run_id = run_id or new_run_id(prepared.plan.file)
     queue = _own_queue(settings.task_queue, run_id)
-    options = patience.options(prepared.tool_sources)
+    options = patience.options(prepared.tool_sources, payload_limit=settings.payload_limit)
     catalog = prepared.catalog or Catalog()
     # From before the run is recorded: whoever interrupts is told of a run that is kept.
     with interruptible(_last_word(connection, run_id, kept)) as interrupted:

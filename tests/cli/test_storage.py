@@ -1,0 +1,110 @@
+"""Large values through the command line, and what people are told where a payload is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from weft_worker.embedded import ServerInfo
+
+from tests.cli.conftest import Weft, await_truth
+
+pytestmark = pytest.mark.server
+
+LARGE_TOOLS = '''
+from weft_activities import tool
+
+
+@tool(effect="read")
+def load(size: int) -> str:
+    """Much."""
+    return "0123456789" * (size // 10)
+
+
+@tool(effect="read")
+def reverse(text: str) -> str:
+    """The text from its end."""
+    return text[::-1]
+'''
+SIZE = 30_000_000
+
+
+async def history_size(address: str, run_id: str) -> int:
+    client = await Client.connect(address)
+    described = await client.get_workflow_handle(run_id).describe()
+    return described.raw_description.workflow_execution_info.history_size_bytes
+
+
+def payloads(state: Path) -> list[Path]:
+    return [path for path in (state / "payloads").rglob("*") if len(path.name) == 64]
+
+
+def test_thirty_megabytes_pass_through_two_steps_and_the_result(weft_served: Weft, temporal_server: ServerInfo) -> None:
+    weft_served.write("large.py", LARGE_TOOLS)
+    weft_served.write("plan.py", f"return await reverse(await reverse(await load({SIZE})))\n")
+    ended = weft_served("run", "plan.py", "--tools", "large.py", "--run-id", "thirty-megabytes", "--json")
+    assert ended.code == 0, ended.stderr
+    expected = "0123456789" * (SIZE // 10)
+    assert ended.json["result"] == expected
+    assert 'start  L1 reverse(…="30,000,040 bytes")' in ended.stderr
+    told = weft_served("result", "thirty-megabytes", "--json")
+    assert told.json["result"] == expected
+    steps = weft_served("steps", "thirty-megabytes", "--json")
+    assert [step["arguments"] for step in steps.json["steps"]][1:] == [{"…": "30,000,040 bytes"}] * 2
+    assert asyncio.run(history_size(temporal_server.address, "thirty-megabytes")) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("return await load(9000)", "load(): the result is 9,002 bytes of JSON, over the limit of 8,000"),
+        ("return await reverse('x' * 9000)", "the arguments of reverse take 9,011 bytes; a step may have 8,000"),
+        ("return 'x' * 9000", "the result takes 9,002 bytes, a run may give 8,000"),
+    ],
+)
+def test_what_exceeds_the_limit_is_refused_with_its_setting(weft_served: Weft, script: str, message: str) -> None:
+    weft_served.write("large.py", LARGE_TOOLS)
+    weft_served.write("plan.py", f"{script}\n")
+    ended = weft_served("run", "plan.py", "--tools", "large.py", "--json", WEFT_PAYLOAD_LIMIT="8000")
+    assert ended.code == 1
+    assert message in ended.json["error"]["message"]
+    assert "WEFT_PAYLOAD_LIMIT" in ended.json["error"]["message"]
+
+
+def test_inputs_over_the_limit_start_nothing(weft_served: Weft) -> None:
+    weft_served.write("plan.py", "async def main(text):\n    return len(text)\n")
+    inputs = json.dumps({"text": "x" * 60_000})
+    ended = weft_served(
+        "run", "plan.py", "--inputs", inputs, "--run-id", "too-much", "--json", WEFT_PAYLOAD_LIMIT="50000"
+    )
+    assert ended.code == 2
+    assert "over the limit of 50,000 (WEFT_PAYLOAD_LIMIT)" in ended.json["error"]["message"]
+    assert weft_served("status", "too-much").code == 1
+
+
+def test_people_are_told_of_a_missing_payload_and_the_run_goes_on_once_it_is_back(weft: Weft) -> None:
+    weft.write("large.py", LARGE_TOOLS)
+    weft.write("plan.py", "text = await load(100_000)\nawait asyncio.sleep(5)\nreturn len(await reverse(text))\n")
+    first = weft.start("run", "plan.py", "--tools", "large.py", "--run-id", "gone")
+    await_truth(lambda: weft("status", "gone", "--json").json["steps"] == 1, "the first step does not end")
+    first.send_signal(signal.SIGKILL)
+    kept = {path: path.read_bytes() for path in payloads(weft.state)}
+    for path in kept:
+        path.unlink()
+    second = weft.start("resume", "gone")
+    reason = f"the run cannot go on: the payload {next(iter(kept)).name} cannot be read from {weft.state}/payloads"
+    await_truth(lambda: reason in weft("status", "gone").stderr, "status does not tell the reason")
+    for path, data in kept.items():
+        path.write_bytes(data)
+    ended = weft.end(second)
+    assert (ended.code, ended.stdout.splitlines()[0]) == (0, "100000"), ended.stderr
+    assert reason in ended.stderr
+    assert "Traceback" not in ended.stderr
+    for path in payloads(weft.state):
+        path.unlink()
+    told = weft("result", "gone")
+    assert (told.code, told.stdout.splitlines()[0]) == (0, "100000")
