@@ -90,7 +90,7 @@ class RunWorkflow:
             cancelled=self._cancelled,
             timed_out=self._timed_out,
             reused=self._reliving.publish() if self._reliving is not None else 0,
-            sizes=run.options.sizes,
+            sizes=self._input.options.sizes,
         )
 
     def _may_relive(self) -> bool:
