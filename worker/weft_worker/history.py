@@ -9,14 +9,19 @@ its summary begins with `L` and the line.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from temporalio.api.enums.v1 import EventType
+from temporalio.common import RawValue
 from weft_workflows.fitting import UnfitWorker
-from weft_workflows.messages import ADVANCE, MEMO_END, RunInput, RunResult, StepRow, StepState
+from weft_workflows.messages import ADVANCE, MEMO_END, MEMO_REUSED, RunInput, RunResult, StepRow, StepState
+from weft_workflows.past_record import Entry, record_of
 
 from weft_worker.outcome import OutcomeError, Status
 from weft_worker.problems import failed
@@ -60,6 +65,8 @@ class Step:
     #: What the running attempt has reported last, which only the server knows.
     progress: tuple[Any, ...] = ()
     attempt: int = 0
+    #: Whether an earlier execution of the run has carried it out.
+    reused: bool = False
 
     def row(self) -> StepRow:
         return StepRow(
@@ -72,6 +79,7 @@ class Step:
             arguments=self.arguments,
             error=self.error,
             title=self.title,
+            reused=self.reused,
         )
 
 
@@ -104,6 +112,9 @@ class RunHistory:
     unreadable: str = ""
     #: The line of long pure code that is being carried out (0: unknown), None while there is none.
     computing: int | None = None
+    #: How many results of steps were those of an earlier execution.
+    reused: int = 0
+    _past: Payload | None = None
     _cancelled_end: RunResult | None = None
     _execution: str | None = None
     _last_event: int = 0
@@ -166,6 +177,8 @@ class RunHistory:
                 return self._close(cancelled.scheduled_event_id, event, "cancelled")
             case EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
                 fields = event.workflow_properties_modified_event_attributes.upserted_memo.fields
+                if MEMO_REUSED in fields:
+                    await self._reuse(fields[MEMO_REUSED])
                 if MEMO_END in fields:
                     (self._cancelled_end,) = await self._decode([fields[MEMO_END]], [RunResult])
             case EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
@@ -193,6 +206,7 @@ class RunHistory:
                 raise failed(str(error.__cause__), type_="NewerRun") from None
             raise
         self.input = values[0]
+        self._past = next(iter(started.input.payloads[1:]), None)
         self._redacted = redacted_arguments(self.input.plan) if self.input else {}
 
     async def _schedule(self, event: HistoryEvent) -> Step | None:
@@ -247,6 +261,32 @@ class RunHistory:
             step.state, step.ended, step.error = "cancelled", seconds_of(event), STILL_RUNNING
         return step
 
+    async def _reuse(self, memo: Payload) -> None:
+        """Takes in which steps the run has not carried out because an earlier execution had."""
+        if self._past is None:
+            return
+        (said,) = await self._decode([memo])
+        (past,) = await self._decode([self._past], [RawValue])
+        self.reused = said["count"]
+        bits = zlib.decompress(base64.b64decode(said["entries"]))
+        for place, entry in enumerate(record_of(past.payload.data).entries):
+            if entry.kind in ("value", "failure") and bits[place // 8] >> place % 8 & 1:
+                self.steps.setdefault(entry.id, self._reused_step(entry))
+
+    def _reused_step(self, entry: Entry) -> Step:
+        failed = json.loads(entry.value) if entry.kind == "failure" else None
+        return Step(
+            id=entry.id,
+            tool=entry.tool,
+            line=entry.line,
+            started=entry.now,
+            arguments=self._hide(entry.tool, json.loads(entry.arguments)),
+            state="failed" if failed else "completed",
+            ended=entry.now,
+            error=f"{failed[0]}: {failed[1]}" if failed else None,
+            reused=True,
+        )
+
     def _hide(self, tool: str, arguments: Any) -> Any:
         if self.unreadable:
             return "•••"
@@ -291,8 +331,6 @@ class RunHistory:
 
 def redacted_arguments(plan: str) -> dict[str, frozenset[str]]:
     """The names of arguments that are never shown, by tool, of a plan's canonical JSON."""
-    import json
-
     tools = json.loads(plan).get("tools", ())
     return {tool["name"]: frozenset(tool["redact"]) for tool in tools if tool.get("redact")}
 

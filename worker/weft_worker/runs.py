@@ -150,7 +150,7 @@ async def status_of(connection: Connection, run_id: str) -> tuple[Outcome, RunHi
     view = await query_status(connection.client, run_id)
     if view is not None and view.status == "parked":
         return parked_outcome(history, connection, run_id, view), history, view
-    outcome = Outcome(run_id, "running", steps=_done(history), ui_url=connection.run_url(run_id))
+    outcome = Outcome(run_id, "running", steps=_done(history), reused=history.reused, ui_url=connection.run_url(run_id))
     return outcome, history, view
 
 
@@ -163,7 +163,7 @@ async def as_it_stands(connection: Connection, run_id: str) -> Outcome:
                 pass
     if history.end is not None:
         return outcome_of(history, connection, run_id)
-    return Outcome(run_id, "running", steps=_done(history), ui_url=connection.run_url(run_id))
+    return Outcome(run_id, "running", steps=_done(history), reused=history.reused, ui_url=connection.run_url(run_id))
 
 
 async def query_status(client: Client, run_id: str) -> RunView | None:
@@ -245,7 +245,7 @@ def outcome_of(history: RunHistory, connection: Connection, run_id: str) -> Outc
     assert end is not None
     url = connection.run_url(run_id)
     if end.result is None:
-        return Outcome(run_id, end.status, steps=_done(history), error=end.error, ui_url=url)
+        return Outcome(run_id, end.status, steps=_done(history), reused=history.reused, error=end.error, ui_url=url)
     said = end.result
     error = said.error and OutcomeError(
         said.error.type, said.error.message, said.error.line, said.error.step, said.error.traceback
@@ -269,11 +269,18 @@ def parked_outcome(history: RunHistory, connection: Connection, run_id: str, vie
         row.model_dump(mode="json") | {"worker": steps[row.step].worker if row.step in steps else ""}
         for row in view.parked
     ]
-    return Outcome(run_id, "parked", steps=_done(history), ui_url=connection.run_url(run_id), extra={"parked": parked})
+    return Outcome(
+        run_id,
+        "parked",
+        steps=_done(history),
+        reused=history.reused,
+        ui_url=connection.run_url(run_id),
+        extra={"parked": parked},
+    )
 
 
 async def _follow(history: RunHistory, run_id: str, watcher: Watcher, stirred: asyncio.Event) -> None:
-    blocked, computing = "", None
+    blocked, computing, reused = "", None, 0
     while history.end is None:
         try:
             async for step in history.follow(run_id, wait=True):
@@ -283,6 +290,9 @@ async def _follow(history: RunHistory, run_id: str, watcher: Watcher, stirred: a
                 if history.computing != computing:
                     computing = history.computing
                     watcher.computing(computing)
+                if history.reused > reused:
+                    reused = history.reused
+                    watcher.note(f"{reused} finished {'step is' if reused == 1 else 'steps are'} kept from before")
                 if history.blocked and history.blocked != blocked:
                     watcher.note(f"the run cannot go on: {history.blocked}")
                 blocked = history.blocked or blocked

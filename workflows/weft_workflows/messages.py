@@ -138,6 +138,8 @@ class StepRow(_Message):
     arguments: Any = None
     error: str | None = None
     title: str = ""
+    #: Whether an earlier execution of the run has carried it out. Its times are those of its end then.
+    reused: bool = False
 
 
 class RunView(_Message):

@@ -90,7 +90,7 @@ async def _show_status(connection: Connection, run_id: str, as_json: bool, serve
     if outcome.status == "running":
         for step in running:
             told = [step.error or "", progress_text(step)]
-            print_text(f"{step.state:<9} L{step.line} {step.tool}  {'  '.join(filter(None, told))}".rstrip())
+        print_text(f"{step.state:<9} L{step.line} {step.tool}  {'  '.join(filter(None, told))}".rstrip())
         if history.computing is not None:
             print_text(computing_text(history.computing))
         if history.unreadable:
@@ -135,7 +135,8 @@ async def _show_steps(connection: Connection, run_id: str, as_json: bool) -> int
         return COMPLETED
     for step in history.steps.values():
         error = f": {error_text(step)}" if step.error else ""
-        print_text(f"{step.state:<9} L{step.line:<4} {step.id}  {call_text(step)} {duration(step)}".rstrip() + error)
+        state = "reused" if step.reused and step.state == "completed" else step.state
+        print_text(f"{state:<9} L{step.line:<4} {step.id}  {call_text(step)} {duration(step)}".rstrip() + error)
     return COMPLETED
 
 

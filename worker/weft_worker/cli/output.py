@@ -95,7 +95,8 @@ def _print_for_people(outcome: Outcome, server_stays: bool) -> None:
     for parked in outcome.extra.get("parked", ()):
         _print_parked(outcome.run_id, parked)
     steps = "1 step" if outcome.steps == 1 else f"{outcome.steps} steps"
-    print_text(f"\nrun {outcome.run_id}: {outcome.status}, {steps}")
+    reused = f" ({outcome.reused} of an earlier execution)" if outcome.reused else ""
+    print_text(f"\nrun {outcome.run_id}: {outcome.status}, {steps}{reused}")
     if outcome.ui_url:
         print_text(f"see {outcome.ui_url}{'' if server_stays else ' (while `weft dev` runs)'}")
 
