@@ -33,7 +33,7 @@ class EmptyMachine:
     def deliver(self, event: bytes, budget: int | None = None) -> bytes:  # noqa: ARG002
         return b""
 
-    def snapshot(self) -> bytes:
+    def snapshot(self, known: bytes = b"") -> bytes:  # noqa: ARG002
         return b""
 
     def inspect(self, what: str) -> bytes:

@@ -50,7 +50,7 @@ class FakeMachine:
         self.texts.append(text)
         return json.dumps([len(self.texts), result]).encode()
 
-    def snapshot(self) -> bytes:
+    def snapshot(self, known: bytes = b"") -> bytes:
         return json.dumps(self.texts).encode()
 
     def inspect(self, what: str) -> bytes:
@@ -62,9 +62,9 @@ class FakeMachine:
 class SlowToKeep(FakeMachine):
     """Takes a tenth of a second for a snapshot, as a wide run does."""
 
-    def snapshot(self) -> bytes:
+    def snapshot(self, known: bytes = b"") -> bytes:
         time.sleep(0.1)
-        return super().snapshot()
+        return super().snapshot(known)
 
 
 def _hash_nested(_: str) -> int:

@@ -22,8 +22,7 @@ def surroundings() -> Surroundings:
 
 
 def encoded(run: Surroundings, value: Any) -> bytes:
-    table = Encoder(run, lambda each: kind_of(run, each)).encode([value])
-    return json.dumps(table, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return b"".join([b"{", *Encoder(run, lambda each: kind_of(run, each)).pieces([value]), b"}"])
 
 
 def decoded(run: Surroundings, data: bytes) -> Any:

@@ -32,7 +32,7 @@ from tests.machine.running import start
 #: the new digest here.
 FINGERPRINTS = {
     1: "11be4d12993f75d96476a0af77915017a4434e89441be1b5966b66caa270f273",
-    2: "918f706b9f15d97703f143331925c2ac4a140fd7983f3378b1d12d1551340984",
+    2: "935144fcef933aad54b7d04fdf707ad1ab472ad8c282bf832e6df32935458606",
 }
 
 

@@ -100,6 +100,12 @@ def test_equal_values_of_other_types_stay_apart() -> None:
     assert [repr(each) for each in decoded(RUN, encoded(RUN, values))] == [repr(each) for each in values]
 
 
+@pytest.mark.parametrize("rows", [4000, 9000])
+def test_keys_that_are_objects_come_back_from_a_table_of_many_pieces(rows: int) -> None:
+    value = [{(number, str(number) * 30): [number] for number in range(rows)}, {(("deep", 1), 2): "x"}, ["last"]]
+    assert same(decoded(RUN, encoded(RUN, value)), value)
+
+
 def test_a_table_whose_objects_need_each_other_is_refused() -> None:
     data = json.dumps({"records": [["l", [[1]]], ["t", [[2]]], ["t", [[1]]]], "late": []}).encode()
     with pytest.raises(DamagedCheckpoint):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from weft_compiler.compile import compile_source
 from weft_compiler.plan import Plan
 from weft_workflows.local import LocalRun, StartMachine, StepInfo, run_plan
+from weft_workflows.machine import results
 from weft_workflows.machine.machine import Machine
 from weft_workflows.machine.protocol import CallTool, Command
 from weft_workflows.messages import RunOptions
@@ -83,12 +85,27 @@ class Restored:
         return cls(machine.snapshot()), commands
 
     def deliver(self, event: bytes) -> bytes:
+        with every_result_in_blocks():
+            return self._deliver(event)
+
+    def _deliver(self, event: bytes) -> bytes:
         machine = Machine.restore(self._checkpoint, ignore_lines)
         if machine.snapshot() != self._checkpoint:
             raise AssertionError("the checkpoint of a restored machine differs from the one it was made from")
         commands = machine.deliver(event)
         self._checkpoint = machine.snapshot()
         return commands
+
+
+@contextlib.contextmanager
+def every_result_in_blocks() -> Iterator[None]:
+    """Treats short results as long ones: they are read when the program takes them, and leave checkpoints for blocks."""
+    usual = results.SHORT_BYTES, results.BLOCK_BYTES
+    results.SHORT_BYTES, results.BLOCK_BYTES = 0, 40
+    try:
+        yield
+    finally:
+        results.SHORT_BYTES, results.BLOCK_BYTES = usual
 
 
 def ignore_lines(_line: int) -> None:

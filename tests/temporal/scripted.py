@@ -54,7 +54,7 @@ class ScriptedMachine:
         except StopIteration:
             raise AssertionError("the run has ended; no event may follow") from None
 
-    def snapshot(self) -> bytes:
+    def snapshot(self, known: bytes = b"") -> bytes:
         texts = [base64.b64encode(b).decode() for b in (self._start, *self._events)]
         return json.dumps(texts).encode()
 

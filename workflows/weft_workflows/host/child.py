@@ -104,7 +104,7 @@ class _Server:
             self._machines[machine] = self._machine_class.restore(body, self._page.trace)
             return b""
         if op == Op.SNAPSHOT:
-            return self._machines[machine].snapshot()
+            return self._machines[machine].snapshot(body)
         if op == Op.INSPECT:
             return self._machines[machine].inspect(body.decode())
         raise ValueError(f"unknown operation {op}")

@@ -35,7 +35,12 @@ class Machine(Protocol):
         """
         ...
 
-    def snapshot(self) -> bytes: ...
+    def snapshot(self, known: bytes = b"") -> bytes:
+        """The machine's state, as parts (`weft_workflows.machine.snapshots`).
+
+        `known` holds names of parts that the caller has, one behind the other; they may be left out.
+        """
+        ...
 
     def inspect(self, what: str) -> bytes:
         """JSON that answers a query: `strands`, `variables`, or `guarding` and a JSON list of steps."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from weft_workflows.host.charges import Place
 from weft_workflows.host.errors import HostRestarted, HostUnavailable, MachineFailed
 from weft_workflows.host.process import Death, HostDied, HostProcess
 from weft_workflows.host.wire import Op
+from weft_workflows.machine.snapshots import DamagedSnapshot, Parts
 
 if TYPE_CHECKING:
     from weft_workflows.host.pool import HostPool
@@ -58,7 +60,10 @@ class Handle:
         self._pool = pool
         self._slot = slot
         self._machine = machine
-        self._base = recipe.op, recipe.body
+        self._begins_with = recipe.op
+        #: What the machine is built of before the log: a snapshot, or its start, which is all checkpoint then. Later snapshots
+        #: share blocks with this one, so that each is in memory once.
+        self._base = Parts.of(recipe.body) if recipe.op is Op.RESTORE else Parts(recipe.body, {})
         self._log = list(recipe.events)
         #: Whether calls have the limits of those that have a host for themselves.
         self._long = long
@@ -78,8 +83,8 @@ class Handle:
         """Starts or restores the machine. Called once, by the pool."""
         with self._lock:
             began = time.monotonic()
-            reply = self._ask(*self._base)
-            if self._base[0] is Op.RESTORE:
+            reply = self._ask(self._begins_with, self._base.packed())
+            if self._begins_with is Op.RESTORE:
                 self._snapshot_seconds = time.monotonic() - began
             return reply
 
@@ -93,7 +98,7 @@ class Handle:
 
     def snapshot(self) -> bytes:
         with self._lock:
-            return self._ask(Op.SNAPSHOT, b"")
+            return self._take_snapshot(self._ask).packed()
 
     def inspect(self, what: str) -> bytes:
         with self._lock:
@@ -102,7 +107,7 @@ class Handle:
     @property
     def recipe(self) -> Recipe:
         """What the machine is built of, as of the last event whose commands the caller has seen."""
-        return Recipe(*self._base, tuple(self._log))
+        return Recipe(self._begins_with, self._base.packed(), tuple(self._log))
 
     @property
     def line(self) -> int:
@@ -113,10 +118,10 @@ class Handle:
         """Ends a time of long calls: from now on the machine is built of its snapshot, which is returned."""
         with self._lock:
             began = time.monotonic()
-            snapshot = self._ask(Op.SNAPSHOT, b"")
+            snapshot = self._take_snapshot(self._ask)
             self._begin_log(snapshot, time.monotonic() - began)
             self._long = False
-        return snapshot
+        return snapshot.packed()
 
     def forgive(self) -> None:
         """Lets the event that has killed two hosts be tried again, twice."""
@@ -161,8 +166,7 @@ class Handle:
     def _rebuild(self, process: HostProcess) -> None:
         """The machine as it was, in another process. Commands were carried out long ago and are dropped."""
         self._living_in = None
-        op, body = self._base
-        process.request(op, self._machine, body, long=self._long)
+        process.request(self._begins_with, self._machine, self._base.packed(), long=self._long)
         for event in self._log:
             process.request(Op.DELIVER, self._machine, event, long=self._long)
         self._living_in = process
@@ -198,7 +202,7 @@ class Handle:
             return
         began = time.monotonic()
         try:
-            snapshot = self._attempt(Op.SNAPSHOT, b"")
+            snapshot = self._take_snapshot(self._attempt)
         except (HostDied, HostUnavailable, MachineFailed):
             # The log is as good, only longer; the machine may be in a better mood later.
             self._snapshot_after = 2 * len(self._log)
@@ -219,8 +223,16 @@ class Handle:
     def _brief(self) -> float:
         return self._pool.limits.cpu_seconds / 3
 
-    def _begin_log(self, snapshot: bytes, seconds: float) -> None:
-        self._base = (Op.RESTORE, snapshot)
+    def _take_snapshot(self, ask: Callable[[Op, bytes], bytes]) -> Parts:
+        """The machine as it is now; of blocks that the base has, only the names cross."""
+        reply = ask(Op.SNAPSHOT, self._base.names)
+        try:
+            return self._base.next(reply)
+        except DamagedSnapshot as damaged:
+            raise MachineFailed.of(damaged, 0) from None
+
+    def _begin_log(self, snapshot: Parts, seconds: float) -> None:
+        self._begins_with, self._base = Op.RESTORE, snapshot
         self._log.clear()
         self._log_seconds = 0.0
         self._log_bytes = 0

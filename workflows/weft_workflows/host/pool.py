@@ -12,7 +12,7 @@ What always holds:
 - A run is charged with a death only if the page that it shares with the child says that it was being executed. Two
   deaths at the same event raise `EvaluatorDied`.
 
-Knows no Temporal and nothing of what the bytes mean. Needs Unix; on Windows use `InProcessMachine`.
+Knows no Temporal, and of what the bytes mean only that a snapshot has parts. Needs Unix; on Windows use `InProcessMachine`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from weft_workflows.host.in_process import InProcessMachine
 from weft_workflows.host.limits import HostLimits
 from weft_workflows.host.slot import Slot, Starter
 from weft_workflows.host.wire import Op
+from weft_workflows.machine.snapshots import checkpoint_size, name_of
 
 __all__ = [
     "EvaluatorDied",
@@ -60,7 +61,7 @@ __all__ = [
     "Recipe",
 ]
 
-#: Size from which a snapshot takes long to restore: some 100,000 small records, a fifth of a second.
+#: Size of a checkpoint from which it takes long to restore: some 100,000 small records, a fifth of a second.
 HEAVY_BYTES: Final = 1_000_000
 #: CPU seconds of a call in a host of its own that is not a long one: a large machine may have to be restored in it.
 OWN_CPU_SECONDS: Final = 5.0
@@ -87,7 +88,7 @@ class HostPool:
         self._own_limits = replace(limits, cpu_seconds=OWN_CPU_SECONDS, niceness=OWN_NICENESS)
         #: Hosts of one machine each.
         self._own: weakref.WeakSet[Slot] = weakref.WeakSet()
-        #: Machines in hosts of their own whose runs have not come back for them, oldest first.
+        #: Machines in hosts of their own whose runs have not come back for them, with their snapshots' names, oldest first.
         self._kept: OrderedDict[str, tuple[bytes, Handle]] = OrderedDict()
         self._machines = itertools.count(1)
         self._assigning = threading.Lock()
@@ -107,10 +108,10 @@ class HostPool:
         """
         with self._assigning:
             left, handle = self._kept.pop(key, (b"", None))
-        if handle is not None and left == snapshot:
+        if handle is not None and left == name_of(snapshot):
             return handle
         recipe = Recipe(Op.RESTORE, snapshot)
-        handle = self._assign(key, recipe) if len(snapshot) < HEAVY_BYTES else self._assign_own(key, recipe)
+        handle = self._assign_own(key, recipe) if _is_heavy(snapshot) else self._assign(key, recipe)
         handle.begin()
         return handle
 
@@ -120,11 +121,11 @@ class HostPool:
 
     def keep(self, handle: Handle, snapshot: bytes) -> None:
         """Leaves a settled machine with the pool for its run's `restore`; the pool keeps a few, the newest."""
-        ended = [handle] if len(snapshot) < HEAVY_BYTES else []
+        ended = [] if _is_heavy(snapshot) else [handle]
         with self._assigning:
             if not ended:
                 self._kept.pop(handle.key, None)
-                self._kept[handle.key] = (snapshot, handle)
+                self._kept[handle.key] = (name_of(snapshot), handle)
             while len(self._kept) > len(self._slots):
                 ended.append(self._kept.popitem(last=False)[1][1])
         for each in ended:
@@ -175,6 +176,10 @@ class HostPool:
             return slot
         slot.prepare()
         return min((s for s in self._slots if s.is_ready), key=_load, default=slot)
+
+
+def _is_heavy(snapshot: bytes) -> bool:
+    return checkpoint_size(snapshot) >= HEAVY_BYTES
 
 
 def _load(slot: Slot) -> int:

@@ -20,11 +20,13 @@ from typing import Any
 from weft_compiler.plan import running_python
 
 from weft_workflows.machine.checkpoint_kinds import BY_TAG, kind_of
-from weft_workflows.machine.codec import DamagedCheckpoint, Decoder, Encoder
+from weft_workflows.machine.codec import DamagedCheckpoint, Decoder, Encoder, json_bytes
 from weft_workflows.machine.codec_names import Surroundings
 from weft_workflows.machine.codec_values import random_state, set_random_state
 from weft_workflows.machine.futures import Task
 from weft_workflows.machine.program import Program
+from weft_workflows.machine.results import ResultTable
+from weft_workflows.machine.snapshots import Parts, parts_of
 from weft_workflows.machine.unit import load_unit
 from weft_workflows.sandbox.environment import environment_of
 from weft_workflows.sandbox.meter import LimitExceeded
@@ -56,17 +58,24 @@ def _without_collections() -> Iterator[None]:
 
 
 @_without_collections()
-def write_checkpoint(program: Program, main: Task, flags: list[bool], plan_json: str) -> bytes:
-    """The state as bytes. Raises Unstorable where a value cannot be kept."""
+def write_checkpoint(program: Program, main: Task, flags: list[bool], plan_json: str, known: bytes = b"") -> bytes:
+    """The state as a snapshot, without the blocks whose names are `known`. Raises Unstorable where a value cannot be kept."""
     run = Surroundings(program)
     encoder = Encoder(run, partial(kind_of, run))
     header = {"weft": CHECKPOINT_VERSION, "python": running_python(), "plan": plan_json, "seed": program.seed}
     state = [_namespace(program), _identities(program), main, flags, _loop_state(program), _run_state(program)]
     modules = {"modules": list(run.environment.modules)}
-    kept = {**header, **modules, **encoder.encode(state)}
-    text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"), check_circular=False)
-    data = text.encode("utf-8", "surrogatepass")
-    return data if len(data) < _COMPRESSED_FROM else zlib.compress(data, 1)
+    pieces = [json_bytes({**header, **modules})[:-1], b",", *encoder.pieces(state), b","]
+    # Last, since the encoder finds the results.
+    pieces.append(json_bytes(run.results.kept())[1:])
+    return Parts(_joined(pieces), {block.name: block.data for block in run.results.blocks}).packed(known)
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    if sum(map(len, pieces)) < _COMPRESSED_FROM:
+        return b"".join(pieces)
+    compressor = zlib.compressobj(1)
+    return b"".join([*map(compressor.compress, pieces), compressor.flush()])
 
 
 @_without_collections()
@@ -75,9 +84,11 @@ def read_checkpoint(data: bytes, trace: Callable[[int], None]) -> tuple[Program,
 
     Raises WrongCheckpoint for one of another version, DamagedCheckpoint for what is none.
     """
-    kept = _read(data)
+    checkpoint, *blocks = parts_of(data)
+    kept = _read(checkpoint)
     program = Program(load_unit(kept["plan"]), kept["seed"], trace)
     run = Surroundings(program)
+    run.results = ResultTable.of(kept if "results" in kept else None, blocks)
     run.environment.load_again(kept["modules"])
 
     def ready(state: list[Any]) -> None:

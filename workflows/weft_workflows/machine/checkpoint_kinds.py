@@ -16,6 +16,7 @@ from weft_workflows.machine import (
     codec_iterators,
     codec_members,
     codec_objects,
+    codec_results,
     codec_strands,
     codec_values,
 )
@@ -29,6 +30,7 @@ _BY_TYPE: dict[type, Kind] = {
     **codec_functions.KINDS,
     **codec_objects.KINDS,
     **codec_strands.KINDS,
+    **codec_results.KINDS,
     codec_members.MemberWalk: codec_members.MEMBER_WALK,
     types.TracebackType: codec_errors.TRACEBACK,
 }

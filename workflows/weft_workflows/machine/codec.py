@@ -13,7 +13,8 @@ What the kinds of values are stands in the `codec_…` modules; nothing here kno
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ _SHORT = 64
 #: Integers of a larger size are written in hexadecimal, which has no limit of digits.
 _SMALL = 1 << 64
 _STRINGS = frozenset((str,))
+#: Records that become text together.
+_RECORDS_AT_ONCE = 4096
 
 Taken = tuple[Sequence[Any], Sequence[Any] | None]
 
@@ -61,6 +64,12 @@ class Kind:
     last: bool = False
 
 
+def json_bytes(value: Any) -> bytes:
+    """Short JSON of a value without cycles."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), check_circular=False)
+    return text.encode("utf-8", "surrogatepass")
+
+
 class Encoder:
     """Writes one table. `kind_of` gives the kind of a value, or raises Unstorable; `run` is passed to the kinds."""
 
@@ -74,15 +83,26 @@ class Encoder:
         self._current = -1
         self._late: list[int] = []
 
-    def encode(self, root: Any) -> dict[str, Any]:
-        """The table: its records, and in which order those are filled that hash other objects."""
+    def pieces(self, root: Any) -> list[bytes]:
+        """The table as JSON without its braces: its records, and in which order those are filled that hash other objects.
+
+        In pieces, since records take ten times the memory of their text, and a wide run has hundreds of thousands.
+        """
+        records = self._records(root)
+        texts: list[bytes] = []
+        while chunk := list(itertools.islice(records, _RECORDS_AT_ONCE)):
+            texts += [b"," if texts else b'"records":[', json_bytes(chunk)[1:-1]]
+        # What hashes others is rare; only then is all of it looked at again.
+        again = json.loads(b"[" + b"".join(texts[1:]) + b"]") if self._late else []
+        return [*texts, b'],"late":', json_bytes(_hash_order(again, self._late))]
+
+    def _records(self, root: Any) -> Iterator[Any]:
         self._put(root)
-        records: list[Any] = []
-        objects = self._objects
-        while len(records) < len(objects):
-            self._current = len(records)
-            records.append(self._record(objects[self._current]))
-        return {"records": records, "late": _hash_order(records, self._late)}
+        objects, index = self._objects, 0
+        while index < len(objects):
+            self._current = index
+            yield self._record(objects[index])
+            index += 1
 
     def _put(self, value: Any) -> Any:
         """The value as it stands in a record: itself or a reference."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weft_workflows.machine import contexts as waiting_contexts
 from weft_workflows.machine import futures, tool_errors, values
+from weft_workflows.machine.results import ResultTable
 from weft_workflows.sandbox.attribute_table import ATTRIBUTES, CALLABLE_SPECIALS
 from weft_workflows.sandbox.environment import Environment, environment_of
 from weft_workflows.sandbox.facades import BigRange, Module
@@ -83,6 +84,8 @@ class Surroundings:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.environment: Environment = environment_of(program)
+        #: Of the checkpoint that is being written or read.
+        self.results = ResultTable()
         self._names: dict[int, Name] | None = None
         self._wrappers: dict[int, tuple[type, str, str]] | None = None
 

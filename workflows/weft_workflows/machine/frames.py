@@ -11,9 +11,10 @@ from __future__ import annotations
 import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from weft_workflows.machine.futures import Future, StepFuture, Task
+from weft_workflows.machine.results import Unread
 from weft_workflows.machine.values import Coroutine, begin_await
 from weft_workflows.sandbox.meter import LimitExceeded
 from weft_workflows.sandbox.tracing import set_traceback, traceback_of
@@ -43,6 +44,8 @@ class Frame(ABC):
     """One activation on a task's stack."""
 
     __slots__ = ()
+    #: Whether it gives what it waited for to its caller as it is: the program has not taken it then.
+    hands_on: ClassVar[bool] = False
 
     @abstractmethod
     def resume(self, program: Program, task: Task, value: Any, error: BaseException | None) -> Outcome:
@@ -78,6 +81,8 @@ def drive(program: Program, task: Task, finished: Future | None, error: BaseExce
     if not frames:
         frames.append(task.coroutine.take())
     while frames:
+        if type(value) is Unread and not frames[-1].hands_on:
+            value = value.read()
         program.meter.charge(_RESUMPTION_FUEL)
         try:
             outcome = frames[-1].resume(program, task, value, error)

@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from weft_workflows.machine.protocol import CallTool, CancelStep, CancelTimer, Command, StartTimer
+from weft_workflows.machine.results import Unread
 from weft_workflows.sandbox.tracing import own_traceback, set_traceback
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ class Future:
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
         self.state = "PENDING"
+        #: What it came to; of a step, perhaps as nobody has read it (`read_value`).
         self.value: Any = None
         self.error: BaseException | None = None
         #: The error's traceback when it was set: what the first to ask for the result gets it with.
@@ -194,6 +196,12 @@ class Future:
             raise InvalidStateError("Result is not set.")
         if self.error is not None:
             raise self.raised(self.error)
+        return self.read_value()
+
+    def read_value(self) -> Any:
+        """The value for the program, which now takes it."""
+        if type(self.value) is Unread:
+            self.value = self.value.read()
         return self.value
 
     def raised(self, error: BaseException) -> BaseException:

@@ -35,6 +35,7 @@ from weft_workflows.machine.protocol import (
     from_bytes,
     to_bytes,
 )
+from weft_workflows.machine.results import arrived
 from weft_workflows.machine.tool_errors import error_of
 from weft_workflows.machine.tracing import (
     format_error,
@@ -88,9 +89,12 @@ class Machine:
         self._apply(message)
         return self._run(budget)
 
-    def snapshot(self) -> bytes:
-        """The machine's whole state between two events. Raises Unstorable where a value cannot be kept."""
-        return write_checkpoint(self._program, self._main, [self._ending, self._over], self._plan_json)
+    def snapshot(self, known: bytes = b"") -> bytes:
+        """The machine's whole state between two events, without the blocks that the caller has (`snapshots.Parts.names`).
+
+        Raises Unstorable where a value cannot be kept.
+        """
+        return write_checkpoint(self._program, self._main, [self._ending, self._over], self._plan_json, known)
 
     @classmethod
     def restore(cls, snapshot: bytes, trace: Callable[[int], None]) -> Machine:
@@ -122,7 +126,7 @@ class Machine:
             case StepSucceeded():
                 future = loop.steps.pop(event.step, None)
                 if future is not None:
-                    future.set_result(from_json(event.value))
+                    future.set_result(arrived(event.value))
             case StepFailed():
                 future = loop.steps.pop(event.step, None)
                 if future is not None:

@@ -12,12 +12,18 @@ that part itself. Knows neither what a checkpoint holds nor what a block does.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 
 #: No checkpoint begins so: one is JSON or zlib's.
 _MANY: Final = b"weft-parts\n"
 _LENGTH: Final = struct.Struct("<Q")
+#: Stands, with a name behind it, for a part that the reader has.
+_KNOWN: Final = b"weft-known\n"
+#: Bytes of a part's name.
+NAME_BYTES: Final = 16
 
 
 class DamagedSnapshot(ValueError):
@@ -49,3 +55,52 @@ def snapshot_of(parts: Sequence[bytes]) -> bytes:
     if len(parts) == 1:
         return parts[0]
     return b"".join([_MANY, *(_LENGTH.pack(len(part)) + part for part in parts)])
+
+
+def checkpoint_size(snapshot: bytes) -> int:
+    """Bytes of the first part, which are what it takes to restore: blocks are opened when they are needed."""
+    size: int = _LENGTH.unpack_from(snapshot, len(_MANY))[0] if snapshot.startswith(_MANY) else len(snapshot)
+    return size
+
+
+def name_of(part: bytes) -> bytes:
+    """What names a part by its content."""
+    return blake2b(part, digest_size=NAME_BYTES).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A snapshot in memory: its checkpoint, and its blocks by their names, in their order."""
+
+    checkpoint: bytes
+    blocks: Mapping[bytes, bytes]
+
+    @classmethod
+    def of(cls, snapshot: bytes) -> Parts:
+        """Raises DamagedSnapshot."""
+        checkpoint, *blocks = parts_of(snapshot)
+        return cls(checkpoint, {name_of(block): block for block in blocks})
+
+    @property
+    def names(self) -> bytes:
+        """The blocks' names, one behind the other: how a reader says what it has."""
+        return b"".join(self.blocks)
+
+    def packed(self, known: bytes = b"") -> bytes:
+        """The snapshot, with nothing but the names of those blocks that its reader has."""
+        names = {known[at : at + NAME_BYTES] for at in range(0, len(known), NAME_BYTES)}
+        blocks = (_KNOWN + name if name in names else block for name, block in self.blocks.items())
+        return snapshot_of([self.checkpoint, *blocks])
+
+    def next(self, snapshot: bytes) -> Parts:
+        """The parts of a snapshot that was packed for a reader of these. Raises DamagedSnapshot."""
+        checkpoint, *blocks = parts_of(snapshot)
+        names = [part[len(_KNOWN) :] if part.startswith(_KNOWN) else name_of(part) for part in blocks]
+        try:
+            found = {
+                name: self.blocks[name] if part.startswith(_KNOWN) else part
+                for name, part in zip(names, blocks, strict=True)
+            }
+        except KeyError:
+            raise DamagedSnapshot("this snapshot leaves out a part that its reader does not have") from None
+        return Parts(checkpoint, found)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from weft_workflows.machine.frames import Frame, Outcome
 from weft_workflows.machine.futures import CancelledError, Future, Loop, SetResult, Task, Timer
+from weft_workflows.machine.results import fuel_to_read
 from weft_workflows.machine.values import Coroutine, begin_await
 from weft_workflows.sandbox.tracing import own_traceback
 
@@ -20,6 +21,7 @@ class ToolFrame(Frame):
     """One call of a tool: starts the step when it first runs, then waits for it."""
 
     __slots__ = ("arguments", "started", "tool")
+    hands_on: ClassVar[bool] = True
 
     def __init__(self, tool: str, arguments: str) -> None:
         self.tool = tool
@@ -113,6 +115,7 @@ class WaitForFrame(Frame):
     """`asyncio.wait_for`: runs the awaitable in the same task under a deadline."""
 
     __slots__ = ("awaitable", "deadline", "release", "timeout", "waiting_for")
+    hands_on: ClassVar[bool] = True
 
     def __init__(self, awaitable: Any, timeout: float | None) -> None:
         self.awaitable = awaitable
@@ -251,6 +254,7 @@ class GatheringFuture(Future):
         if self.cancel_requested:
             self.set_exception(self.arguments[-1].cancelled_error())
             return
+        self.loop.charge(fuel_to_read(argument.value for argument in self.arguments))
         self.set_result([_outcome(argument) for argument in self.arguments])
 
 
@@ -258,7 +262,7 @@ def _outcome(future: Future) -> Any:
     if future.cancelled():
         # CPython makes a new error here, with an empty text where there is no message.
         return CancelledError(future.cancel_message or "")
-    return future.value if future.error is None else future.error
+    return future.read_value() if future.error is None else future.error
 
 
 def gather(program: Program, awaitables: Any, return_exceptions: bool) -> GatheringFuture:
