@@ -123,7 +123,9 @@ def test_each_folder_of_tests_is_explained() -> None:
 
 def test_decisions_are_numbered_once() -> None:
     numbers = [path.name.partition("-")[0] for path in sorted((DOCS / "adr").glob("*.md"))]
-    assert numbers == [f"{n:03}" for n in range(1, len(numbers) + 1)]
+    # Numbers are given out before decisions are written, so that some may come later.
+    assert len(set(numbers)) == len(numbers)
+    assert all(len(number) == 3 and number.isdigit() for number in numbers)
 
 
 def _commands(command: Any, prefix: str = "") -> list[str]:
