@@ -12,6 +12,7 @@ from temporalio.client import Client
 from weft_worker.embedded import ServerInfo
 
 from tests.cli.conftest import Weft, await_truth
+from tests.storage.bucket import local_bucket
 
 pytestmark = pytest.mark.server
 
@@ -108,3 +109,27 @@ def test_people_are_told_of_a_missing_payload_and_the_run_goes_on_once_it_is_bac
         path.unlink()
     told = weft("result", "gone")
     assert (told.code, told.stdout.splitlines()[0]) == (0, "100000")
+
+
+def test_payloads_in_s3_and_a_change_of_the_store(weft_served: Weft) -> None:
+    weft_served.write("large.py", LARGE_TOOLS)
+    weft_served.write("plan.py", "text = await load(2_000_000)\nreturn (await reverse(text))[:1_500_000]\n")
+    result = ("9876543210" * 200_000)[:1_500_000]
+    with local_bucket() as bucket:
+        in_s3 = {**bucket.environment, "WEFT_PAYLOAD_STORE": f"s3://{bucket.name}/weft"}
+        before = payloads(weft_served.state)
+        run = ("run", "plan.py", "--tools", "large.py", "--json", "--run-id")
+        ended = weft_served(*run, "in-s3", **in_s3)
+        assert ended.code == 0, ended.stderr
+        assert ended.json["result"] == result
+        assert "nclosed" not in ended.stderr
+        assert payloads(weft_served.state) == before
+        keys = bucket.keys()
+        # The result of load, the arguments and the result of reverse, the result of the run.
+        assert len(keys) == 4
+        assert all(key.startswith("weft/v0/ns/default/") for key in keys)
+        # Other processes may have another store; they read what is there.
+        assert weft_served("result", "in-s3", "--json", **bucket.environment).json["result"] == result
+        assert weft_served(*run, "in-files", **bucket.environment).json["result"] == result
+        assert weft_served("result", "in-files", "--json", **in_s3).json["result"] == result
+        assert bucket.keys() == keys

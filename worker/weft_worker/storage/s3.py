@@ -8,11 +8,11 @@ is loaded when the first object is stored or read. Its configuration (credential
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from temporalio.converter import (
     StorageDriver,
@@ -25,6 +25,8 @@ from weft_worker.storage.errors import PayloadMissing, PayloadNotStored
 
 if TYPE_CHECKING:
     from temporalio.api.common.v1 import Payload
+
+_Opened: TypeAlias = AsyncGenerator[StorageDriver, None]
 
 #: Names the driver in histories, as the SDK's driver does by default: never to be changed.
 DRIVER = "aws.s3driver"
@@ -56,8 +58,8 @@ class S3Payloads(StorageDriver):
 
     def __init__(self, bucket: Bucket | None) -> None:
         self.bucket = bucket
-        #: The SDK's drivers, one for each event loop, since a connection belongs to its loop.
-        self._drivers: dict[asyncio.AbstractEventLoop, StorageDriver] = {}
+        #: The SDK's drivers and what closes them, one for each event loop, since a connection belongs to its loop.
+        self._drivers: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[StorageDriver, _Opened]] = WeakKeyDictionary()
         self._opening = asyncio.Lock()
 
     def name(self) -> str:
@@ -94,19 +96,20 @@ class S3Payloads(StorageDriver):
         loop = asyncio.get_running_loop()
         async with self._opening:
             if loop not in self._drivers:
-                self._drivers[loop] = await self._open()
-            return self._drivers[loop]
+                opened = self._open()
+                self._drivers[loop] = await anext(opened), opened
+            return self._drivers[loop][0]
 
-    async def _open(self) -> StorageDriver:
+    async def _open(self) -> _Opened:
+        """Gives a driver, once. A generator, because event loops see to it that generators are closed when they end."""
         try:
             import aioboto3
             from temporalio.contrib.aws.s3driver import S3StorageDriver
         except ImportError as error:
             raise RuntimeError(f"{error.name} is not installed: install weft[s3]") from None
-        # Open as long as this process works: what is closed below is a pool of connections.
-        client = await AsyncExitStack().enter_async_context(aioboto3.Session().client("s3"))
         bucket = self.bucket or Bucket("")
-        return S3StorageDriver(_client(client, bucket.prefix), bucket.name, DRIVER, _LARGEST)
+        async with aioboto3.Session().client("s3") as client:
+            yield S3StorageDriver(_client(client, bucket.prefix), bucket.name, DRIVER, _LARGEST)
 
 
 def _client(client: Any, prefix: str) -> Any:
