@@ -291,4 +291,4 @@ async def test_a_program_that_kills_its_host_fails_with_its_line() -> None:
         pool.close()
     assert outcome.error is not None
     assert (outcome.status, outcome.error.type, outcome.error.line) == ("failed", "EvaluatorDied", 2)
-    assert outcome.error.message == "line 2 ended the process that evaluates it, twice: killed by SIGSEGV"
+    assert outcome.error.message == "the process that evaluates the program was ended twice: killed by SIGSEGV"

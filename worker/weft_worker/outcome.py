@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Status = Literal["completed", "failed", "parked", "cancelled", "denied", "running"]
+Status = Literal["completed", "failed", "parked", "paused", "cancelled", "denied", "running"]
 
 COMPLETED, FAILED, USAGE, WAITING = 0, 1, 2, 3
 _EXIT_CODES: dict[Status, int] = {
@@ -18,6 +18,7 @@ _EXIT_CODES: dict[Status, int] = {
     "cancelled": FAILED,
     "denied": FAILED,
     "parked": WAITING,
+    "paused": WAITING,
     "running": WAITING,
 }
 

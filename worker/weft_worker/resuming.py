@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from weft_activities.catalog import Catalog, CatalogError, load_catalog
-from weft_compiler.plan import running_python
+from weft_compiler.plan import Plan, running_python
 from weft_compiler.reading import UnfitPlan, read_plan
 
 from weft_worker.history import RunHistory
@@ -20,13 +20,7 @@ def load_tools_of(history: RunHistory, sources: Sequence[str]) -> Catalog:
     Raises CommandFailed where they cannot be loaded, where one that the run uses is missing, or where the run
     needs another Python or a newer Weft.
     """
-    run = history.known_input
-    try:
-        plan = read_plan(run.plan)
-    except UnfitPlan as unfit:
-        raise failed(f"{unfit}. Resume the run with that Weft or a later one") from None
-    if plan.python != running_python():
-        raise failed(f"the run was started under Python {plan.python} and this is {running_python()}: resume it there")
+    run, plan = history.known_input, check_plan(history)
     chosen = tuple(sources) or run.options.tool_sources
     try:
         catalog = load_catalog(chosen)
@@ -40,3 +34,14 @@ def load_tools_of(history: RunHistory, sources: Sequence[str]) -> Catalog:
         where = ", ".join(chosen) or "no tools at all: name them with --tools"
         raise failed(f"the run calls {', '.join(missing)}, not found in {where}", type_="ToolsError")
     return catalog
+
+
+def check_plan(history: RunHistory) -> Plan:
+    """The run's plan. Raises CommandFailed where the run needs another Weft or another Python than this process's."""
+    try:
+        plan = read_plan(history.known_input.plan)
+    except UnfitPlan as unfit:
+        raise failed(f"{unfit}. Resume the run with that Weft or a later one") from None
+    if plan.python != running_python():
+        raise failed(f"the run was started under Python {plan.python} and this is {running_python()}: resume it there")
+    return plan

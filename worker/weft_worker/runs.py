@@ -1,5 +1,4 @@
-"""Runs as their starters see them: start one, wait for it, ask how it stands, decide on parked steps, cancel
-it.
+"""Runs as their starters see them: start one, wait for it, ask how it stands. What people do to one is in `steering.py`.
 
 What always holds: nothing here needs a worker in this process, and whatever can be read from history is read
 from there, so that a run without a worker still tells its story. Errors of the server become one message with
@@ -12,9 +11,10 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import (
@@ -22,14 +22,22 @@ from temporalio.client import (
     WorkflowExecution,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 from weft_compiler.plan import Plan
-from weft_workflows.messages import MEMO_END, RUN_WORKFLOW, Decision, RunInput, RunOptions, RunView
+from weft_workflows.messages import (
+    MEMO_END,
+    MEMO_PARKED,
+    MEMO_PARKED_ROWS,
+    MEMO_PAUSED,
+    RUN_WORKFLOW,
+    ParkedStep,
+    RunInput,
+    RunOptions,
+    RunView,
+)
 from weft_workflows.payload_sizes import PAYLOAD_LIMIT
 from weft_workflows.starting import start_options
 
@@ -119,7 +127,7 @@ async def watch(connection: Connection, run_id: str, watcher: Watcher) -> Outcom
         if following.done():
             following.result()
             return outcome_of(history, connection, run_id)
-        return parked_outcome(history, connection, run_id, looking.result())
+        return open_outcome(history, connection, run_id, Standing.of_view(looking.result()))
     finally:
         for task in (following, looking):
             task.cancel()
@@ -133,7 +141,7 @@ async def read_history(connection: Connection, run_id: str) -> RunHistory:
         async for _ in history.follow(run_id, wait=False):
             pass
     except RPCError as error:
-        raise _no_run(run_id, error) from None
+        raise no_run(run_id, error) from None
     except PayloadMissing as missing:
         raise _unreadable(run_id, str(missing)) from None
     if history.input is None and not history.unreadable:
@@ -148,10 +156,8 @@ async def status_of(connection: Connection, run_id: str) -> tuple[Outcome, RunHi
         return outcome_of(history, connection, run_id), history, None
     await _mark_running(connection.client, run_id, history)
     view = await query_status(connection.client, run_id)
-    if view is not None and view.status == "parked":
-        return parked_outcome(history, connection, run_id, view), history, view
-    outcome = Outcome(run_id, "running", steps=_done(history), reused=history.reused, ui_url=connection.run_url(run_id))
-    return outcome, history, view
+    standing = Standing.of_view(view) if view is not None else await _remembered(connection.client, run_id, history)
+    return open_outcome(history, connection, run_id, standing), history, view
 
 
 async def as_it_stands(connection: Connection, run_id: str) -> Outcome:
@@ -177,40 +183,7 @@ async def query_status(client: Client, run_id: str) -> RunView | None:
     return view
 
 
-async def decide(connection: Connection, run_id: str, decision: Decision, *, patience: float) -> None:
-    """Tell a run what a person says of a parked step. Raises CommandFailed with the run's own words where it
-    refuses, and where there is no such run or it is over.
-    """
-    handle = connection.client.get_workflow_handle(run_id)
-    try:
-        # To an update the server answers that there is no such run.
-        await _refuse_closed(connection, run_id)
-        async with asyncio.timeout(patience):
-            await handle.execute_update("decide", decision, id=decision.decision_id)
-    except WorkflowUpdateFailedError as error:
-        raise failed(str(error.cause or error), type_="RefusedDecision", run_id=run_id) from None
-    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-        raise failed(
-            f"no worker took the decision in {patience:.0f} s: start one (`weft worker`, `weft dev`) and repeat it",
-            run_id=run_id,
-        ) from None
-    except RPCError as error:
-        raise _no_run(run_id, error) from None
-
-
-async def cancel(connection: Connection, run_id: str) -> None:
-    """Ask a run to stop; its `finally` blocks run. Raises CommandFailed where there is no such run or it is
-    over.
-    """
-    handle = connection.client.get_workflow_handle(run_id)
-    try:
-        await _refuse_closed(connection, run_id)
-        await handle.cancel()
-    except RPCError as error:
-        raise _no_run(run_id, error) from None
-
-
-async def _refuse_closed(connection: Connection, run_id: str) -> None:
+async def refuse_closed(connection: Connection, run_id: str) -> None:
     """Raises CommandFailed where the run is over, RPCError where there is none."""
     described = await connection.client.get_workflow_handle(run_id).describe()
     if described.close_time is not None:
@@ -224,11 +197,15 @@ async def list_runs(connection: Connection, limit: int) -> AsyncIterator[dict[st
         yield await _list_row(run)
 
 
+#: What a run's memo holds for others than lists.
+_NOT_LISTED = (MEMO_END, MEMO_PARKED_ROWS)
+
+
 async def _list_row(run: WorkflowExecution) -> dict[str, Any]:
-    memo = {key: await run.memo_value(key) for key in sorted(run.raw_info.memo.fields) if key != MEMO_END}
+    memo = {key: await run.memo_value(key) for key in sorted(run.raw_info.memo.fields) if key not in _NOT_LISTED}
     name = run.status.name if run.status is not None else "RUNNING"
-    # The run itself keeps `parked` in its memo while steps are parked.
-    open_as = "parked" if memo.get("parked") else "running"
+    # The run itself keeps these in its memo for as long as they are so.
+    open_as = "paused" if memo.pop(MEMO_PAUSED, None) else "parked" if memo.get(MEMO_PARKED) else "running"
     statuses = {"RUNNING": open_as, "COMPLETED": "completed", "CANCELED": "cancelled", "CONTINUED_AS_NEW": "running"}
     return {
         "run_id": run.id,
@@ -262,21 +239,40 @@ def outcome_of(history: RunHistory, connection: Connection, run_id: str) -> Outc
     )
 
 
-def parked_outcome(history: RunHistory, connection: Connection, run_id: str, view: RunView) -> Outcome:
-    """The outcome of a run that only a person can go on with."""
+@dataclass(frozen=True)
+class Standing:
+    """How a run that is not over stands, and what of it waits for a person."""
+
+    status: Literal["running", "parked", "paused"]
+    parked: tuple[ParkedStep, ...] = ()
+
+    @classmethod
+    def of_view(cls, view: RunView) -> Standing:
+        return cls(view.status if view.status in ("parked", "paused") else "running", view.parked)
+
+
+def open_outcome(history: RunHistory, connection: Connection, run_id: str, standing: Standing) -> Outcome:
+    """The outcome of a run that is not over."""
     steps = history.steps
-    parked = [
+    rows = [
         row.model_dump(mode="json") | {"worker": steps[row.step].worker if row.step in steps else ""}
-        for row in view.parked
+        for row in standing.parked
     ]
-    return Outcome(
-        run_id,
-        "parked",
-        steps=_done(history),
-        reused=history.reused,
-        ui_url=connection.run_url(run_id),
-        extra={"parked": parked},
-    )
+    extra = {"parked": rows} if rows else {}
+    url = connection.run_url(run_id)
+    done, reused = _done(history), history.reused
+    return Outcome(run_id, standing.status, steps=done, reused=reused, ui_url=url, extra=extra)
+
+
+async def _remembered(client: Client, run_id: str, history: RunHistory) -> Standing:
+    """How a run stands for which no worker answers, by what it has left in its memo."""
+    memo = await (await client.get_workflow_handle(run_id).describe()).memo()
+    rows = tuple(ParkedStep.model_validate(row) for row in memo.get(MEMO_PARKED_ROWS, ()))
+    if memo.get(MEMO_PAUSED):
+        return Standing("paused", rows)
+    waiting = {row.step for row in rows}
+    goes_on = any(step.ended is None and step.id not in waiting for step in history.steps.values())
+    return Standing("parked" if rows and not goes_on else "running", rows)
 
 
 async def _follow(history: RunHistory, run_id: str, watcher: Watcher, stirred: asyncio.Event) -> None:
@@ -302,7 +298,7 @@ async def _follow(history: RunHistory, run_id: str, watcher: Watcher, stirred: a
                 RPCStatusCode.CANCELLED,
                 RPCStatusCode.DEADLINE_EXCEEDED,
             ):
-                raise _no_run(run_id, error) from None
+                raise no_run(run_id, error) from None
             # The server is being started again; history is read anew from its beginning.
             await asyncio.sleep(_FIRST_LOOK)
         except PayloadMissing as missing:
@@ -310,7 +306,7 @@ async def _follow(history: RunHistory, run_id: str, watcher: Watcher, stirred: a
 
 
 async def _await_parked(client: Client, run_id: str, stirred: asyncio.Event) -> RunView:
-    """Return the run's view once it says that it is parked. Looks when nothing has happened for a moment."""
+    """Return the run's view once it says that only a person can go on with it. Looks when nothing has happened for a moment."""
     wait = _FIRST_LOOK
     while True:
         stirred.clear()
@@ -323,8 +319,13 @@ async def _await_parked(client: Client, run_id: str, stirred: asyncio.Event) -> 
         except TimeoutError:
             wait = min(wait * 2, _LAST_LOOK)
         view = await query_status(client, run_id)
-        if view is not None and view.status == "parked":
+        if view is not None and _is_left_to_people(view):
             return view
+
+
+def _is_left_to_people(view: RunView) -> bool:
+    """Parked, or paused with nothing in flight any more."""
+    return view.status == "parked" or (view.status == "paused" and not view.steps_running and view.computing is None)
 
 
 async def _mark_running(client: Client, run_id: str, history: RunHistory) -> None:
@@ -352,7 +353,7 @@ def _unreadable(run_id: str, why: str) -> CommandFailed:
     return failed(why, type_=PayloadMissing.__name__, run_id=run_id)
 
 
-def _no_run(run_id: str, error: RPCError) -> CommandFailed:
+def no_run(run_id: str, error: RPCError) -> CommandFailed:
     if error.status is RPCStatusCode.NOT_FOUND:
         return failed(
             f"there is no run {run_id} on this server: see `weft list`; --state-dir or --address choose another server",

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     hosts: int | None = Field(default=None, ge=1)
     #: Seconds that steps in flight may take to end when a worker is stopped.
     grace: float = Field(default=10.0, ge=0)
+    #: Seconds that a cancelled run may take to clean up, for runs that are started from here.
+    cleanup_limit: float = Field(default=300.0, ge=0)
     #: Directory of payloads that are kept outside of history; None is in the state directory. Workers on several
     #: machines share it.
     payload_dir: Path | None = None

@@ -206,7 +206,7 @@ class _Driver:
         except _Stuck:
             self._end = p.Fail("Deadlock", "the program waits for something that can no longer happen", 0)
         except EvaluatorDied as died:
-            text = f"line {died.line} ended the process that evaluates it, twice: {died.reason}"
+            text = f"the process that evaluates the program was ended twice: {died.reason}"
             self._end = p.Fail("EvaluatorDied", text, died.line)
         finally:
             if watcher is not None:

@@ -26,12 +26,18 @@ def advance_queue(task_queue: str) -> str:
 
 #: Where the memo says which entries of its past a run has been given again: their number, and a bit for each.
 MEMO_REUSED = "reused"
+#: The signal by which a person says how many seconds the clean-up of a cancelled run may take.
+LIMIT_CLEANUP = "limit_cleanup"
 #: Where the memo holds the `RunResult` of a cancelled run, since a cancellation can carry nothing.
 MEMO_END = "end"
+#: Where the memo says what waits for a person: names, the same with reasons and messages, and whether the run is paused.
+MEMO_PARKED = "parked"
+MEMO_PARKED_ROWS = "parked_rows"
+MEMO_PAUSED = "paused"
 #: The task queue where workers of both roles listen unless told otherwise.
 DEFAULT_TASK_QUEUE = "weft"
 
-RunStatus = Literal["running", "completed", "failed", "parked", "cancelled", "denied"]
+RunStatus = Literal["running", "completed", "failed", "parked", "paused", "cancelled", "denied"]
 StepState = Literal["scheduled", "running", "completed", "failed", "cancelled", "parked"]
 
 
@@ -83,6 +89,8 @@ class RunOptions(_Asked):
     sizes: ValueSizes | None = None
     #: How the run was asked for, shown in the UI: the objective's words or the file's name.
     objective: str = ""
+    #: Seconds that a cancelled run may take to clean up; None, as in runs from before this setting: as long as it takes.
+    cleanup_limit: float | None = Field(default=None, ge=0)
     #: What `--tools` was, so that `resume` can load the same ones.
     tool_sources: tuple[str, ...] = ()
 
@@ -94,6 +102,8 @@ class RunInput(_Asked):
     plan_id: str
     inputs: dict[str, Any] = Field(default_factory=dict)
     options: RunOptions = RunOptions()
+    #: Which rules of parking the run was started under (`docs/adr/014`): 0 is for runs from before there was a choice.
+    parking_rules: int = 0
 
 
 class RunError(_Message):
@@ -150,6 +160,8 @@ class RunView(_Message):
     status: RunStatus
     steps_done: int
     steps_running: int
+    #: Steps that have not started because the run is paused, or because of its window.
+    steps_waiting: int = 0
     parked: tuple[ParkedStep, ...] = ()
     lines: tuple[int, ...] = ()
     #: The line of pure code that takes long (0: unknown) and runs in a process of its own; None while there is none.
@@ -157,9 +169,12 @@ class RunView(_Message):
 
 
 class Decision(_Message):
-    """The argument of the Update `decide`: what a person says of a parked step."""
+    """The argument of the Update `decide`: what a person says of a parked step.
 
-    step: str
+    `step` is empty for the only thing that is parked, `@all` for everything that is.
+    """
+
+    step: str = ""
     action: Literal["retry", "skip", "fail"]
     value: Any = None
     decision_id: str = ""

@@ -4,37 +4,45 @@ A parked step is neither failed nor lost: nothing is delivered to the machine fo
 The whole machine parks under the name `@machine` where delivering its next event would kill the evaluator
 again. Refusals are raised by `check` before anything is recorded; `take` never waits.
 
-What is parked also stands in the run's memo, for lists of runs. That is more than a service: it puts a command into
-the workflow task that parks. Without one a replay would join this task to the next, and a decision that came in the
-next would be handled before the step that it is about has parked.
+What is parked also stands in the run's memo, for lists of runs and for whoever asks while no worker answers. That is
+more than a service: it puts a command into the workflow task that parks. Without one a replay would join this task to
+the next, and a decision that came in the next would be handled before the step that it is about has parked.
 """
 
 from __future__ import annotations
 
-from typing import NoReturn
+import shlex
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from weft_workflows.failures import Failure
-from weft_workflows.messages import Decision, ParkedStep
-from weft_workflows.step_activities import Step
+from weft_workflows.messages import MEMO_PARKED, MEMO_PARKED_ROWS, MEMO_PAUSED, Decision, ParkedStep
+from weft_workflows.step_activities import Step, cut
 
 #: The name under which a whole machine is parked.
 MACHINE = "@machine"
+#: What a decision names that is about everything that is parked.
+ALL = "@all"
 _MAX_PUBLISHED = 20
+_MAX_MESSAGE_BYTES = 500
 
 
 class Parking:
-    """The parked steps of a run, in the order in which they were parked."""
+    """The parked steps of a run, in the order in which they were parked; and whether the run is paused."""
 
-    def __init__(self, run_id: str, steps: dict[str, Step]) -> None:
+    def __init__(self, run_id: str, steps: dict[str, Step], rules: int) -> None:
+        """`rules` is the run's `parking_rules`."""
         self._run_id = run_id
+        self._rules = rules
         self._steps = steps
         self._parked: dict[str, ParkedStep] = {}
         #: What `fail` raises in the program, by step.
         self._failures: dict[str, Failure] = {}
         self._decided: set[str] = set()
+        self.paused = False
 
     def __bool__(self) -> bool:
         return bool(self._parked)
@@ -55,9 +63,10 @@ class Parking:
         self._park(row, failure)
 
     def park_machine(self, line: int, reason: str) -> None:
-        where = f"line {line}" if line else "the program"
-        text = f"{where} ended the process that evaluates it, twice: {reason}"
+        text = f"the process that evaluates the program was ended twice: {reason}"
         row = ParkedStep(step=MACHINE, reason="evaluator-died", message=text, line=line)
+        if not self._rules:
+            text = f"{f'line {line}' if line else 'the program'} ended the process that evaluates it, twice: {reason}"
         self._park(row, Failure("EvaluatorDied", text))
 
     def forget(self, step: str) -> None:
@@ -66,32 +75,60 @@ class Parking:
             del self._failures[step]
             self._publish()
 
+    def pause(self, paused: bool) -> None:
+        """Notes that no more steps may start, or that they may again."""
+        if self.paused != paused:
+            self.paused = paused
+            workflow.upsert_memo({MEMO_PAUSED: paused or None})
+
     def check(self, decision: Decision) -> None:
         """Refuses a decision that fits nothing, with a message for the person who made it."""
         if decision.decision_id and decision.decision_id in self._decided:
             return
-        if decision.step not in self._parked:
-            _refuse(self._why_not(decision.step))
-        if decision.action == "skip" and decision.step == MACHINE:
-            _refuse("a program cannot be skipped: retry or fail")
+        for name in self._meant(decision):
+            if name not in self._parked:
+                _refuse(self._why_not(name))
+            if decision.action == "skip" and name == MACHINE:
+                _refuse("a program cannot be skipped: retry or fail")
         if decision.action != "skip" and decision.value is not None:
             _refuse(f"a value belongs to `skip`; `{decision.action}` takes none")
 
-    def take(self, decision: Decision) -> Failure | None:
-        """Unparks the step; gives what `fail` raises in the program. None for a decision that was taken before."""
+    def take(self, decision: Decision) -> dict[str, Failure]:
+        """Unparks what is meant; gives for each what `fail` raises in the program. Nothing for a decision that was
+        taken before.
+        """
         if decision.decision_id:
             if decision.decision_id in self._decided:
-                return None
+                return {}
             self._decided.add(decision.decision_id)
-        del self._parked[decision.step]
+        taken = {}
+        for name in self._meant(decision):
+            del self._parked[name]
+            taken[name] = self._failures.pop(name)
         self._publish()
-        return self._failures.pop(decision.step)
+        return taken
 
     def commands(self, row: ParkedStep) -> list[str]:
         """The exact commands by which a person goes on."""
-        name = f"{self._run_id} {row.step}"
-        skip = [] if row.step == MACHINE else [f"weft skip {name} --value JSON"]
-        return [f"weft retry {name}", *skip, f"weft fail {name}"]
+        return [self._command(action, row.step) for action in ACTIONS if allowed(action, row)]
+
+    def _command(self, action: str, name: str) -> str:
+        value = " --value JSON" if action == "skip" else ""
+        return f"weft {action} {shlex.quote(self._run_id)} {shlex.quote(name)}{value}"
+
+    def _meant(self, decision: Decision) -> list[str]:
+        """The names that a decision is about. Refuses one that names none where several could be meant."""
+        if decision.step not in ("", ALL):
+            return [decision.step]
+        if not self._parked:
+            _refuse("nothing is parked in this run")
+        if decision.step == "" and len(self._parked) > 1:
+            choices = [self._command(decision.action, name) for name in _first(self._parked)]
+            choices.append(self._command(decision.action, "--all"))
+            more = len(self._parked) - _MAX_PUBLISHED
+            also = f" ({more} more are not shown)" if more > 0 else ""
+            _refuse(f"{len(self._parked)} steps are parked{also}; say which one is meant:\n  " + "\n  ".join(choices))
+        return list(self._parked)
 
     def _park(self, row: ParkedStep, failure: Failure) -> None:
         self._parked[row.step] = row
@@ -99,15 +136,34 @@ class Parking:
         self._publish()
 
     def _publish(self) -> None:
-        """Writes the memo; the server drops an entry whose list is empty."""
-        workflow.upsert_memo({"parked": list(self._parked)[:_MAX_PUBLISHED]})
+        """Writes the memo; the server drops an entry that is None."""
+        names = _first(self._parked)
+        rows = [_published(self._parked[name]) for name in names]
+        workflow.upsert_memo({MEMO_PARKED: names or None, MEMO_PARKED_ROWS: rows or None})
 
     def _why_not(self, name: str) -> str:
         step = self._steps.get(name)
         if step is not None:
             return f"step {name} is not parked, it is {step.state}"
-        parked = ", ".join(self._parked) or "none"
+        parked = ", ".join(_first(self._parked)) or "none"
         return f"this run has no step {name}; parked: {parked}"
+
+
+#: What a person may say of what is parked, in the order in which it is offered.
+ACTIONS = ("retry", "skip", "fail")
+
+
+def allowed(action: str, row: ParkedStep) -> bool:
+    """Whether that may be said of it: a program whose evaluation fails gives no value."""
+    return not (action == "skip" and row.reason == "evaluator-died")
+
+
+def _first(names: Iterable[str]) -> list[str]:
+    return list(names)[:_MAX_PUBLISHED]
+
+
+def _published(row: ParkedStep) -> dict[str, Any]:
+    return {**row.model_dump(mode="json"), "message": cut(row.message, _MAX_MESSAGE_BYTES)}
 
 
 def _refuse(message: str) -> NoReturn:

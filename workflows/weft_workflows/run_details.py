@@ -26,9 +26,10 @@ def view(
     return RunView(
         run_id=run_id,
         plan_id=plan_id,
-        status="parked" if waits else "running",
+        status="paused" if parking.paused else "parked" if waits else "running",
         steps_done=steps.completed,
         steps_running=len(steps.in_flight),
+        steps_waiting=steps.waiting,
         parked=parking.rows(),
         lines=tuple(sorted(lines)),
         computing=computing,
@@ -55,13 +56,16 @@ def row(step: Step) -> StepRow:
     )
 
 
-def markdown(steps: Steps, timers: dict[str, int], parking: Parking, computing: int | None) -> str:
+def markdown(run_id: str, steps: Steps, timers: dict[str, int], parking: Parking, computing: int | None) -> str:
     """The current details: progress, where the strands stand, what is parked and how to go on."""
     lines = [f"**{steps.completed}** steps done, **{len(steps.in_flight)}** running, **{steps.waiting}** waiting"]
     if computing is not None:
         lines += ["", f"**Computing** at line {computing}: long pure code, in a process of its own"]
+    if parking.paused:
+        lines += ["", f"**Paused**: no more steps start until `weft unpause {run_id}`"]
     for parked in parking.rows()[:_MAX_ROWS]:
-        lines += ["", f"**Parked** at line {parked.line}: `{parked.step}`: {parked.message}", ""]
+        where = f" at line {parked.line}" if parked.line else ""
+        lines += ["", f"**Parked**{where}: `{parked.step}`: {parked.message}", ""]
         lines += [f"- `{command}`" for command in parking.commands(parked)]
     lines += _listed("Running", (_running(step) for step in steps.in_flight), len(steps.in_flight))
     lines += _listed("Timers", (f"L{line}" for line in timers.values()), len(timers))

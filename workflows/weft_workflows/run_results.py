@@ -48,7 +48,11 @@ def result_of(
         end = p.Fail("TimedOut", timed_out_text(timed_out), end.line)
     # A program may raise CancelledError of its own accord; to Temporal that is a failure.
     if end.cancelled and cancelled:
-        kept = RunResult(status="cancelled", stdout=cut(stdout, _MAX_MEMO_BYTES), steps=steps, reused=reused)
+        # There is more to say than that only where its clean-up was cut off.
+        error = RunError(type=end.type, message=end.message, line=end.line) if end.message else None
+        kept = RunResult(
+            status="cancelled", stdout=cut(stdout, _MAX_MEMO_BYTES), steps=steps, reused=reused, error=error
+        )
         workflow.upsert_memo({MEMO_END: kept.model_dump(mode="json")})
         raise asyncio.CancelledError
     error = RunError(

@@ -15,15 +15,17 @@ from collections import deque
 from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 from weft_compiler.tool_spec import Effect
 
 from weft_workflows import run_details
 from weft_workflows.advance import Killed, advance
+from weft_workflows.cleaning_up import CleaningUp
 from weft_workflows.evaluators import EVALUATOR_DIED, Death, Evaluator, TooLong
 from weft_workflows.failures import Failure
 from weft_workflows.fitting import fitting_plan, fitting_tools
 from weft_workflows.machine import protocol as p
-from weft_workflows.messages import RUN_WORKFLOW, Decision, RunInput, RunResult, RunView, StepRow
+from weft_workflows.messages import LIMIT_CLEANUP, RUN_WORKFLOW, Decision, RunInput, RunResult, RunView, StepRow
 from weft_workflows.parking import MACHINE, Parking
 from weft_workflows.past import Past
 from weft_workflows.reliving import Reliving
@@ -46,7 +48,7 @@ class RunWorkflow:
         self._plan = fitting_plan(run.plan)
         tools = {name: limited(tool, run.options) for name, tool in fitting_tools(self._plan).items()}
         self._steps = Steps(tools, run.options, self._step_ended)
-        self._parking = Parking(info.workflow_id, self._steps.all)
+        self._parking = Parking(info.workflow_id, self._steps.all, run.parking_rules)
         self._evaluator = Evaluator(info.workflow_id, info.run_id)
         reads = [name for name, tool in tools.items() if tool.effect is Effect.READ]
         self._reliving = None if past is None else Reliving(Past.from_bytes(past, reads))
@@ -54,6 +56,8 @@ class RunWorkflow:
         self._timer_lines: dict[str, int] = {}
         #: What has happened and is not yet delivered, oldest first.
         self._happened: deque[p.Start | p.Event | tuple[Step, Outcome]] = deque()
+        #: Steps that a person has had tried again.
+        self._retried: deque[Step] = deque()
         #: The event that would kill the evaluator, while the machine is parked.
         self._held: tuple[p.Start | p.Event, Death] | None = None
         #: The line of long pure code that is being carried out elsewhere (0: unknown), None while there is none.
@@ -61,6 +65,7 @@ class RunWorkflow:
         self._cancelled = False
         #: The run's time in seconds, once it is over.
         self._timed_out: float | None = None
+        self._cleaning_up = CleaningUp(run.options.cleanup_limit, self._cut_off)
         self._stdout: list[str] = []
         self._end: p.Finish | p.Fail | None = None
 
@@ -75,6 +80,7 @@ class RunWorkflow:
             RunDeadline(self._input.options.run_timeout, self._is_parked, self._time_out).start()
         try:
             while self._end is None:
+                self._heed()
                 if self._may_relive():
                     await self._relive()
                 elif self._may_go_on():
@@ -119,14 +125,26 @@ class RunWorkflow:
     def _may_go_on(self) -> bool:
         return self._end is not None or (bool(self._happened) and self._held is None)
 
+    def _is_told(self) -> bool:
+        """Whether a person has said something that nothing has followed from yet."""
+        return bool(self._retried) or self._steps.paused != self._parking.paused
+
+    def _heed(self) -> None:
+        """Does what people have said. Handlers of updates only take note: what they start stands in history before the
+        update's end, and a replay that joins two workflow tasks handles the update before what came in the first one.
+        """
+        self._steps.pause(self._parking.paused)
+        while self._retried:
+            self._steps.retry(self._retried.popleft())
+
     async def _wait(self) -> None:
         """Waits for the next thing to happen; a cancellation of the run is one."""
         self._show()
-        if not (self._steps.in_flight or self._timers or self._parking):
+        if not (self._steps.in_flight or self._steps.waiting or self._timers or self._parking):
             self._end = p.Fail("Deadlock", "the program waits for something that can no longer happen", 0)
             return
         try:
-            await workflow.wait_condition(self._may_go_on)
+            await workflow.wait_condition(lambda: self._may_go_on() or self._is_told())
         except asyncio.CancelledError:
             self._take_cancellation()
 
@@ -136,22 +154,42 @@ class RunWorkflow:
             raise  # the workflow is leaving this process
         self._cancelled = True
         if self._held is None:
+            self._clean_up()
             self._happened.append(p.CancelRun(self._now()))
         else:
             # The program cannot be told, so that nothing of it can clean up.
             self._end = p.Fail("CancelledError", "", self._held[1].line, cancelled=True)
 
     def _is_parked(self) -> bool:
-        return run_details.is_parked(self._steps, self._timer_lines, self._parking, self._computing)
+        """Whether the run waits for people alone."""
+        parked = run_details.is_parked(self._steps, self._timer_lines, self._parking, self._computing)
+        return parked or self._parking.paused
 
     def _time_out(self) -> None:
         """Cancels the run as a person would, so that its `finally` blocks run; not one that is being cancelled."""
         if not self._cancelled:
             self._timed_out = self._input.options.run_timeout
+            self._clean_up()
             self._happened.append(p.CancelRun(workflow.time()))
 
+    def _clean_up(self) -> None:
+        """The program is being cancelled: its clean-up takes steps, and has its own limit."""
+        self._parking.pause(False)
+        self._cleaning_up.begin()
+
+    def _cut_off(self, seconds: float) -> None:
+        """Ends a cancelled run that still cleans up."""
+        running = [step for step in self._steps.in_flight if step.state == "running"]
+        still = ", ".join(f"{step.spec.name} at line {step.call.line}" for step in running[:5]) or "nothing"
+        for step in running:
+            self._steps.cancel(step.call.step)
+        text = f"the clean-up was cut off after {seconds:g} s; in flight was {still}"
+        self._end = p.Fail("CancelledError", text, running[0].call.line if running else 0, cancelled=True)
+
     def _show(self) -> None:
-        details = run_details.markdown(self._steps, self._timer_lines, self._parking, self._computing)
+        details = run_details.markdown(
+            workflow.info().workflow_id, self._steps, self._timer_lines, self._parking, self._computing
+        )
         workflow.set_current_details(details)
 
     async def _deliver_next(self) -> None:
@@ -179,12 +217,16 @@ class RunWorkflow:
         self._computing = too_long.line
         self._show()
         advancing = asyncio.create_task(advance(event, too_long))
-        while not advancing.done():
+        while not advancing.done() and self._end is None:
             try:
-                await workflow.wait([advancing])
+                await workflow.wait_condition(lambda: advancing.done() or self._end is not None or self._is_told())
+                self._heed()
             except asyncio.CancelledError:
                 self._take_cancellation()
         self._computing = None
+        if not advancing.done():
+            advancing.cancel()
+            return []
         try:
             advanced = advancing.result()
         except Killed as killed:
@@ -276,17 +318,25 @@ class RunWorkflow:
     def evaluator_died(self, death: Death) -> None:
         self._evaluator.learn(death)
 
-    @workflow.update
+    @workflow.update(
+        description='Say of what is parked: {"step": "…", "action": "retry" | "skip" | "fail", "value": …}'
+    )
     def decide(self, decision: Decision) -> None:
-        """What a person says of a parked step: `retry`, `skip` with a value, or `fail`."""
-        failure = self._parking.take(decision)
-        if failure is None:
-            return
-        if decision.step == MACHINE:
-            self._decide_machine(decision, failure)
-            return
-        step = self._steps.all[decision.step]
+        """What a person says of parked steps: `retry`, `skip` with a value, or `fail`."""
+        for name, failure in self._parking.take(decision).items():
+            if name == MACHINE:
+                self._decide_machine(decision, failure)
+            else:
+                self._decide_step(self._steps.all[name], decision, failure)
+
+    @decide.validator
+    def check_decision(self, decision: Decision) -> None:
+        self._parking.check(decision)
+
+    def _decide_step(self, step: Step, decision: Decision, failure: Failure) -> None:
         match decision.action:
+            case "retry" if self._input.parking_rules:
+                self._retried.append(step)
             case "retry":
                 self._steps.retry(step)
             case "skip":
@@ -294,9 +344,24 @@ class RunWorkflow:
             case "fail":
                 self._step_ended(step, Outcome("answer", failure=failure))
 
-    @decide.validator
-    def check_decision(self, decision: Decision) -> None:
-        self._parking.check(decision)
+    @workflow.update(description="Start no more steps; those in flight end and are kept")
+    def pause(self) -> None:
+        """Holds new steps until `unpause`. Twice is as good as once."""
+        if not self._cleaning_up.begun:
+            self._parking.pause(True)
+
+    @pause.validator
+    def check_pause(self) -> None:
+        if self._cleaning_up.begun:
+            raise ApplicationError("the run is being cancelled: its clean-up is not paused", type="RefusedDecision")
+
+    @workflow.update(description="Let steps start again after `pause`")
+    def unpause(self) -> None:
+        self._parking.pause(False)
+
+    @workflow.signal(name=LIMIT_CLEANUP, description="Seconds that the clean-up of the cancelled run may still take")
+    def limit_cleanup(self, seconds: float) -> None:
+        self._cleaning_up.limit(seconds)
 
     def _decide_machine(self, decision: Decision, failure: Failure) -> None:
         assert self._held is not None

@@ -13,6 +13,10 @@ from weft_compiler.plan import Plan
 from weft_workflows.messages import DEFAULT_TASK_QUEUE, RUN_WORKFLOW, RunInput, RunOptions, ValueSizes
 from weft_workflows.step_activities import cut
 
+#: Seconds that a cancelled run may take to clean up, unless its options say otherwise.
+CLEANUP_LIMIT = 300.0
+#: The rules of parking that new runs follow.
+PARKING_RULES = 1
 #: The server's limits on what the UI shows of a run.
 _SUMMARY_BYTES = 200
 _DETAILS_BYTES = 20_000
@@ -33,12 +37,21 @@ def start_options(
     need.
     """
     options = options or RunOptions()
-    options = options.model_copy(update={"keys_by_call": True, "sizes": options.sizes or ValueSizes()})
+    settled = {"keys_by_call": True, "sizes": options.sizes or ValueSizes()}
+    if options.cleanup_limit is None:
+        settled["cleanup_limit"] = CLEANUP_LIMIT
+    options = options.model_copy(update=settled)
     shown = options.objective or plan.file
     source = f"`{plan.file}`\n\n```python\n{plan.source}\n```"
     return {
         "workflow": RUN_WORKFLOW,
-        "arg": RunInput(plan=plan.canonical_json(), plan_id=plan.plan_id, inputs=inputs, options=options),
+        "arg": RunInput(
+            plan=plan.canonical_json(),
+            plan_id=plan.plan_id,
+            inputs=inputs,
+            options=options,
+            parking_rules=PARKING_RULES,
+        ),
         "id": run_id,
         "task_queue": task_queue,
         "memo": {"plan_id": plan.plan_id, "file": plan.file, "objective": options.objective},

@@ -67,6 +67,8 @@ class Steps:
         self.all: dict[str, Step] = {}
         #: How many have given a result.
         self.completed = 0
+        #: While it is set by a person, no step starts.
+        self.paused = False
         self._tools = tools
         self._options = options
         self._done = done
@@ -94,6 +96,12 @@ class Steps:
         step = Step(call, self._tools[call.tool], workflow.time(), len(call.arguments.encode()))
         self.all[call.step] = step
         return step
+
+    def pause(self, paused: bool) -> None:
+        """Lets no more steps start, or lets them again."""
+        if self.paused != paused:
+            self.paused = paused
+            self._fill()
 
     def retry(self, step: Step) -> None:
         """Runs a step again, as a new activity with all its time."""
@@ -144,7 +152,7 @@ class Steps:
 
     def _fill(self) -> None:
         """Starts as many steps as the window takes, oldest first."""
-        while self._queue and len(self._started) < self._options.window:
+        while self._queue and not self.paused and len(self._started) < self._options.window:
             if self._started and self._bytes + self._in_message(self._queue[0]) > _WINDOW_BYTES:
                 return
             self._start(self._queue.popleft())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from weft_worker.cli.output import print_json, print_outcome, print_text, say
-from weft_worker.cli.run import open_target
+from weft_worker.cli.run import open_target, place_of
 from weft_worker.outcome import COMPLETED
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def show(
 ) -> int:
     """Show one view of a run. Returns the exit code: for status and result the run's own, else 0."""
     with open_target(address, state_dir) as target:
-        return asyncio.run(_show(what, run_id, target, as_json, form))
+        return asyncio.run(_show(what, run_id, target, as_json, form, place_of(state_dir, address)))
 
 
 def show_list(limit: int, *, address: str | None, state_dir: Path | None, as_json: bool) -> int:
@@ -57,13 +57,13 @@ async def _list(target: Target, limit: int) -> list[dict[str, Any]]:
     return [row async for row in list_runs(connection, limit)]
 
 
-async def _show(what: str, run_id: str, target: Target, as_json: bool, form: Form) -> int:
+async def _show(what: str, run_id: str, target: Target, as_json: bool, form: Form, place: str) -> int:
     connection = await _connect(target)
     match what:
         case "status":
-            return await _show_status(connection, run_id, as_json, target.stays)
+            return await _show_status(connection, run_id, as_json, target.stays, place)
         case "result":
-            return await _show_result(connection, run_id, as_json, target.stays)
+            return await _show_result(connection, run_id, as_json, target.stays, place)
         case "steps":
             return await _show_steps(connection, run_id, as_json)
         case "source":
@@ -74,7 +74,7 @@ async def _show(what: str, run_id: str, target: Target, as_json: bool, form: For
             raise ValueError(f"no view of a run is called {what}")
 
 
-async def _show_status(connection: Connection, run_id: str, as_json: bool, server_stays: bool) -> int:
+async def _show_status(connection: Connection, run_id: str, as_json: bool, server_stays: bool, place: str) -> int:
     from weft_worker.cli.progress import computing_text, progress_text
     from weft_worker.runs import status_of
 
@@ -87,7 +87,7 @@ async def _show_status(connection: Connection, run_id: str, as_json: bool, serve
         now["running"] = [running_row(step) for step in running]
         print_json({**outcome.to_json(), **now})
         return outcome.exit_code
-    if outcome.status == "running":
+    if outcome.status in ("running", "paused"):
         for step in running:
             told = [step.error or "", progress_text(step)]
         print_text(f"{step.state:<9} L{step.line} {step.tool}  {'  '.join(filter(None, told))}".rstrip())
@@ -97,9 +97,9 @@ async def _show_status(connection: Connection, run_id: str, as_json: bool, serve
             say(f"its input cannot be read: {history.unreadable}")
         if history.blocked:
             say(f"the run cannot go on: {history.blocked}")
-        elif view is None:
-            say(f"no worker answers for the run; go on with it: weft resume {run_id}")
-    return print_outcome(outcome, as_json=False, server_stays=server_stays)
+        elif view is None and outcome.status == "running":
+            say(f"no worker answers for the run; go on with it: weft resume {run_id}{place}")
+    return print_outcome(outcome, as_json=False, server_stays=server_stays, place=place)
 
 
 def running_row(step: Step) -> dict[str, Any]:
@@ -117,11 +117,11 @@ def running_row(step: Step) -> dict[str, Any]:
     }
 
 
-async def _show_result(connection: Connection, run_id: str, as_json: bool, server_stays: bool) -> int:
+async def _show_result(connection: Connection, run_id: str, as_json: bool, server_stays: bool, place: str) -> int:
     from weft_worker.runs import status_of
 
     outcome, _, _ = await status_of(connection, run_id)
-    return print_outcome(outcome, as_json=as_json, server_stays=server_stays)
+    return print_outcome(outcome, as_json=as_json, server_stays=server_stays, place=place)
 
 
 async def _show_steps(connection: Connection, run_id: str, as_json: bool) -> int:

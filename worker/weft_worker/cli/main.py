@@ -19,6 +19,7 @@ try:
     import typer
 
     from weft_worker.cli import options as o
+    from weft_worker.cli import steer_commands
     from weft_worker.cli.output import claim_stdout, print_failure
     from weft_worker.outcome import FAILED, USAGE
     from weft_worker.problems import CommandFailed, Problem, failed, misused
@@ -349,66 +350,7 @@ def list_(
     return inspect_run.show_list(limit, address=address, state_dir=state_dir, as_json=json)
 
 
-@command()
-def cancel(
-    run: o.Run,
-    address: o.Address = None,
-    state_dir: o.StateDir = None,
-    json: o.Json = False,
-) -> int:
-    """Ask a run to stop.
-
-    Its `finally` blocks run.
-    """
-    from weft_worker.cli.steer import cancel_run
-
-    return cancel_run(run, address=address, state_dir=state_dir, as_json=json)
-
-
-@command()
-def retry(
-    run: o.Run,
-    step: o.StepId,
-    tools: o.Tools = None,
-    address: o.Address = None,
-    state_dir: o.StateDir = None,
-    json: o.Json = False,
-) -> int:
-    """Try a parked step again."""
-    from weft_worker.cli.steer import decide
-
-    return decide(run, step, "retry", None, tools or [], address=address, state_dir=state_dir, as_json=json)
-
-
-@command()
-def skip(
-    run: o.Run,
-    step: o.StepId,
-    value: Annotated[str, typer.Option("--value", metavar="JSON", help="What the step gives instead.")] = "null",
-    tools: o.Tools = None,
-    address: o.Address = None,
-    state_dir: o.StateDir = None,
-    json: o.Json = False,
-) -> int:
-    """Give a parked step's value by hand."""
-    from weft_worker.cli.steer import decide
-
-    return decide(run, step, "skip", value, tools or [], address=address, state_dir=state_dir, as_json=json)
-
-
-@command()
-def fail(
-    run: o.Run,
-    step: o.StepId,
-    tools: o.Tools = None,
-    address: o.Address = None,
-    state_dir: o.StateDir = None,
-    json: o.Json = False,
-) -> int:
-    """Let a parked step fail in its program."""
-    from weft_worker.cli.steer import decide
-
-    return decide(run, step, "fail", None, tools or [], address=address, state_dir=state_dir, as_json=json)
+steer_commands.register(command)
 
 
 @command("list", group=tools_app)

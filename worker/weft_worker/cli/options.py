@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 Plan = Annotated[str, typer.Argument(metavar="PLAN.py", help="The orchestration.", show_default=False)]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", show_default=False)]
-StepId = Annotated[str, typer.Argument(metavar="STEP", help="The parked step's id.", show_default=False)]
+StepId = Annotated[
+    str | None,
+    typer.Argument(metavar="STEP", help="The parked step's id; not needed where one is parked.", show_default=False),
+]
+All = Annotated[bool, typer.Option("--all", help="Say it of everything that is parked.")]
 Tools = Annotated[
     list[str] | None,
     typer.Option(
@@ -68,11 +72,17 @@ class Patience:
     step_timeout: float | None = None
     run_timeout: float | None = None
 
-    def options(self, tool_sources: Sequence[str] = (), *, payload_limit: int | None = None) -> RunOptions:
+    def options(
+        self,
+        tool_sources: Sequence[str] = (),
+        *,
+        payload_limit: int | None = None,
+        cleanup_limit: float | None = None,
+    ) -> RunOptions:
         from weft_workflows.messages import RunOptions, ValueSizes
 
         sizes = None if payload_limit is None else ValueSizes(limit=payload_limit)
-        return RunOptions(**asdict(self), tool_sources=tuple(tool_sources), sizes=sizes)
+        return RunOptions(**asdict(self), tool_sources=tuple(tool_sources), sizes=sizes, cleanup_limit=cleanup_limit)
 
 
 Limit = Annotated[

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import traceback
 from typing import Any, TextIO
@@ -48,12 +49,14 @@ def print_json(value: Any) -> None:
     _write(_results or sys.stdout, json.dumps(value, ensure_ascii=False))
 
 
-def print_outcome(outcome: Outcome, *, as_json: bool, server_stays: bool = True) -> int:
-    """Print how a run stands; people are told where the link ends with the command. Returns the exit code."""
+def print_outcome(outcome: Outcome, *, as_json: bool, server_stays: bool = True, place: str = "") -> int:
+    """Print how a run stands; people are told where the link ends with the command, and how to go on where it waits for
+    them: `place` is what those commands have to say of the server. Returns the exit code.
+    """
     if as_json:
         print_json(outcome.to_json())
     else:
-        _print_for_people(outcome, server_stays)
+        _print_for_people(outcome, server_stays, place)
     return outcome.exit_code
 
 
@@ -84,7 +87,7 @@ def _write(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
-def _print_for_people(outcome: Outcome, server_stays: bool) -> None:
+def _print_for_people(outcome: Outcome, server_stays: bool, place: str) -> None:
     if outcome.stdout:
         print_text(outcome.stdout.removesuffix("\n"))
     # Where a script only prints, what it printed is its result.
@@ -93,7 +96,9 @@ def _print_for_people(outcome: Outcome, server_stays: bool) -> None:
     if outcome.error is not None:
         _print_error(outcome.error)
     for parked in outcome.extra.get("parked", ()):
-        _print_parked(outcome.run_id, parked)
+        _print_parked(outcome.run_id, parked, place)
+    if outcome.status == "paused":
+        say(f"paused: no more steps start until: weft unpause {shlex.quote(outcome.run_id)}{place}")
     steps = "1 step" if outcome.steps == 1 else f"{outcome.steps} steps"
     reused = f" ({outcome.reused} of an earlier execution)" if outcome.reused else ""
     print_text(f"\nrun {outcome.run_id}: {outcome.status}, {steps}{reused}")
@@ -107,12 +112,13 @@ def _print_error(error: OutcomeError) -> None:
     say(error.traceback.rstrip("\n") if error.traceback else f"error: {where}{error.type}: {error.message}{step}")
 
 
-def _print_parked(run_id: str, parked: dict[str, Any]) -> None:
-    name = f"{run_id} {parked['step']}"
-    say(f"parked: line {parked['line']}: {parked['message']}")
+def _print_parked(run_id: str, parked: dict[str, Any], place: str) -> None:
+    name = f"{shlex.quote(run_id)} {shlex.quote(parked['step'])}"
+    where = f"line {parked['line']}: " if parked["line"] else ""
+    say(f"parked: {where}{parked['message']}")
     if parked.get("worker"):
         say(f"  its last worker was: {parked['worker']}")
-    say(f"  try it again:        weft retry {name}")
+    say(f"  try it again:        weft retry {name}{place}")
     if parked["reason"] != "evaluator-died":
-        say(f"  go on with a result: weft skip {name} --value JSON")
-    say(f"  let it fail:         weft fail {name}")
+        say(f"  go on with a result: weft skip {name} --value JSON{place}")
+    say(f"  let it fail:         weft fail {name}{place}")

@@ -7,6 +7,7 @@ the waiting, not the run; a second Ctrl-C stops this process at once, which is a
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import closing, contextmanager, suppress
@@ -51,7 +52,8 @@ class Kept:
         """Print how the run stands, and how to go on with one that was left. Returns the exit code."""
         assert self.outcome is not None
         explain_waiting(self.outcome, self.state_dir, self.address)
-        return print_outcome(self.outcome, as_json=self.as_json, server_stays=self.server_stays)
+        place = place_of(self.state_dir, self.address)
+        return print_outcome(self.outcome, as_json=self.as_json, server_stays=self.server_stays, place=place)
 
     @contextmanager
     def despite_ctrl_c(self) -> Iterator[None]:
@@ -201,7 +203,9 @@ async def _run(
     connection = await connect(target, settings)
     run_id = run_id or new_run_id(prepared.plan.file)
     queue = _own_queue(settings.task_queue, run_id)
-    options = patience.options(prepared.tool_sources, payload_limit=settings.payload_limit)
+    options = patience.options(
+        prepared.tool_sources, payload_limit=settings.payload_limit, cleanup_limit=settings.cleanup_limit
+    )
     catalog = prepared.catalog or Catalog()
     # From before the run is recorded: whoever interrupts is told of a run that is kept.
     with interruptible(_last_word(connection, run_id, kept)) as interrupted:
@@ -294,6 +298,10 @@ def explain_waiting(outcome: Outcome, state_dir: Path | None, address: str | Non
     """Tell people how to go on with a run that was left."""
     if outcome.status != "running":
         return
-    where = f" --address {address}" if address else f" --state-dir {state_dir}" if state_dir else ""
     with suppress(BrokenPipeError):
-        say(f"the run is kept; go on with it: weft resume {outcome.run_id}{where}")
+        say(f"the run is kept; go on with it: weft resume {outcome.run_id}{place_of(state_dir, address)}")
+
+
+def place_of(state_dir: Path | None, address: str | None) -> str:
+    """What a command about the same run has to say of its server."""
+    return f" --address {address}" if address else f" --state-dir {shlex.quote(str(state_dir))}" if state_dir else ""
