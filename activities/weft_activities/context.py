@@ -17,8 +17,8 @@ from typing import Any
 
 from weft_activities.json_values import to_plain
 
-#: Each report is written to the server's database.
-HEARTBEAT_BYTES = 50_000
+#: Each report is written to the server's database, and none to the storage of large payloads.
+HEARTBEAT_BYTES = 16_000
 
 _current: ContextVar[StepContext] = ContextVar("weft_step")
 
@@ -54,7 +54,7 @@ class StepContext:
 
         Weft tells by itself that the tool is alive; a tool calls this only to leave details. People see the newest
         ones with `weft status`. Safe in any thread, and cheap: only the newest are sent, every few seconds. Raises
-        ValueError for details that have no JSON form or take more than 50,000 bytes of it.
+        ValueError for details that have no JSON form or take more than 16,000 bytes of it.
         """
         plain = tuple(to_plain(detail, "the heartbeat's detail") for detail in details)
         size = len(json.dumps(plain).encode())

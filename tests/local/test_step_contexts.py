@@ -70,5 +70,5 @@ def test_what_a_key_depends_on() -> None:
 
 
 def test_details_are_small() -> None:
-    with pytest.raises(ValueError, match=r"take 50,0\d\d bytes of JSON, over the limit of 50,000"):
+    with pytest.raises(ValueError, match=r"take 16,0\d\d bytes of JSON, over the limit of 16,000"):
         StepContext("r", "s").heartbeat("x" * HEARTBEAT_BYTES)
