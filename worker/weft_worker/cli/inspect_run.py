@@ -90,7 +90,7 @@ async def _show_status(connection: Connection, run_id: str, as_json: bool, serve
     if outcome.status in ("running", "paused"):
         for step in running:
             told = [step.error or "", progress_text(step)]
-        print_text(f"{step.state:<9} L{step.line} {step.tool}  {'  '.join(filter(None, told))}".rstrip())
+            print_text(f"{step.state:<9} L{step.line} {step.tool}  {'  '.join(filter(None, told))}".rstrip())
         if history.computing is not None:
             print_text(computing_text(history.computing))
         if history.unreadable:
