@@ -170,7 +170,7 @@ class RunWorkflow:
         if not self._cancelled:
             self._timed_out = self._input.options.run_timeout
             self._clean_up()
-            self._happened.append(p.CancelRun(workflow.time()))
+            self._happened.append(p.CancelRun(self._now()))
 
     def _clean_up(self) -> None:
         """The program is being cancelled: its clean-up takes steps, and has its own limit."""
