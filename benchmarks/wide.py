@@ -91,7 +91,7 @@ class Run:
         self.sent_away += 1
         print(
             f"    left for a host of its own: {worked - began:.2f} s, settled in {settled - worked:.2f} s; "
-            f"{len(commands) / 1e6:.1f} MB of commands, {len(snapshot) / 1e6:.1f} MB of snapshot"
+            f"{len(commands) / 1e6:.1f} MB of commands, {sum(map(len, snapshot)) / 1e6:.1f} MB of snapshot"
         )
         return handle, commands
 

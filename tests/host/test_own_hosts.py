@@ -66,7 +66,7 @@ def test_what_is_taken_out_is_built_of_its_recipe_in_a_process_of_its_own(pool: 
 def test_long_calls_have_limits_of_their_own_until_they_are_settled(pool: HostPool) -> None:
     handle, _ = pool.start("run", b"1:say:a")
     own, _ = taken_out(pool, handle, b"2:spin:1.0")
-    assert json.loads(own.settle()) == ["1:say:a", "2:spin:1.0"]
+    assert json.loads(b"".join(own.settle())) == ["1:say:a", "2:spin:1.0"]
     with pytest.raises(OverBudget):
         own.deliver(b"3:spend:101")
     assert json.loads(own.deliver(b"3:say:c")) == [3, "c"]

@@ -81,6 +81,17 @@ def test_blocks_hold_results_that_arrive_in_any_order() -> None:
     assert run.result == [row(number) for number in range(40)]
 
 
+def test_blocks_of_the_same_texts_are_one() -> None:
+    source = "return len({row['text'] for row in await asyncio.gather(*[step(7) for i in range(40)])})"
+    run = Answering(source)
+    for _ in range(3):
+        run.answer(13)
+        run.machine = remade(run.machine)
+    assert len(parts_of(run.machine.snapshot())) == 2
+    run.answer()
+    assert run.result == 1
+
+
 def test_a_block_goes_when_its_results_are_taken() -> None:
     source = """\
 tasks = [asyncio.create_task(step(i)) for i in range(30)]
@@ -201,7 +212,7 @@ def test_reading_very_much_at_once_costs_fuel() -> None:
 def test_a_reader_that_has_blocks_gets_their_names() -> None:
     run = Answering(WIDE)
     run.answer(20)
-    first = Parts.of(run.machine.snapshot())
+    first = Parts.of(parts_of(run.machine.snapshot()))
     run.answer(10)
     whole = run.machine.snapshot()
     short = run.machine.snapshot(first.names)

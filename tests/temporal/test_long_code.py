@@ -85,6 +85,37 @@ async def test_an_aggregation_leaves_the_workflow_and_comes_back(start_plan: Sta
     assert replay.returncode == 0, replay.stderr
 
 
+#: Two megabytes of results that nobody takes before the long stretch.
+COLLECTING = """
+async def main(n):
+    texts = [asyncio.create_task(echo({"number": number, "text": "long " * 50_000})) for number in range(8)]
+    await asyncio.wait(texts)
+    total = 0
+    for i in range(n):
+        total += i
+    first = await echo(total)
+    return [first, [len((await each)["text"]) for each in texts]]
+"""
+
+
+@pytest.mark.usefixtures("real_pool")
+async def test_parts_of_a_machine_travel_on_their_own(
+    start_plan: StartRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weft_workflows.host.handle.SNAPSHOT_AFTER", 5)
+    handle = await start_plan(COLLECTING, n=1_500_000)
+    assert (await handle.result()).result == [sum(range(1_500_000)), [250_000] * 8]
+    history = await handle.fetch_history()
+    scheduled = [event.activity_task_scheduled_event_attributes for event in history.events]
+    (packed,) = (each.input.payloads for each in scheduled if each.activity_type.name == ADVANCE)
+    # The event with those since the last snapshot, the checkpoint, a block or more.
+    assert len(packed) >= 3
+    file = await save(handle, tmp_path)
+    command = [sys.executable, "-m", "tests.temporal.replaying", DEFAULT_MACHINE, str(file)]
+    replay = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
+    assert replay.returncode == 0, replay.stderr
+
+
 @pytest.mark.usefixtures("real_pool")
 async def test_code_before_the_first_step_may_be_long(start_plan: StartRun) -> None:
     handle = await start_plan("total = 0\nfor i in range(1_500_000):\n    total += i\nreturn await echo(total)")

@@ -42,10 +42,10 @@ _LENGTH: Final = struct.Struct("<Q")
 
 @dataclass(frozen=True)
 class Advanced:
-    """What an event has led to: commands, and the machine after it (empty where the run has ended)."""
+    """What an event has led to: commands, and the parts of the machine after it (none where the run has ended)."""
 
     commands: list[p.Command]
-    snapshot: bytes
+    snapshot: list[bytes]
 
 
 class Killed(Exception):
@@ -58,9 +58,7 @@ class Killed(Exception):
 
 async def advance(event: p.Start | p.Event, too_long: TooLong) -> Advanced:
     """Has the event carried out elsewhere. Called by the workflow. Raises Killed."""
-    recipe = too_long.recipe
-    parts = [] if recipe is None else [bytes([recipe.op]), recipe.body, *recipe.events]
-    packed = _packed([p.to_bytes([event]), *parts])
+    packed = _packed_task(p.to_bytes([event]), too_long.recipe)
     pauses = iter(_PAUSES)
     while True:
         try:
@@ -70,14 +68,14 @@ async def advance(event: p.Start | p.Event, too_long: TooLong) -> Advanced:
                 raise Killed(_death(event, error)) from error
             await workflow.sleep(next(pauses, _PAUSES[-1]), summary="an older worker cannot do it; another may")
         else:
-            commands, snapshot = _unpacked(result.payload)
-            return Advanced(p.from_bytes(commands), snapshot)
+            commands, *snapshot = _unpacked(result.payload.data)
+            return Advanced(p.from_bytes(commands), snapshot if any(snapshot) else [])
 
 
-async def _carried_out(packed: Payload, line: int) -> RawValue:
+async def _carried_out(packed: Sequence[bytes], line: int) -> RawValue:
     result: RawValue = await workflow.execute_activity(
         ADVANCE,
-        RawValue(packed),
+        args=[_raw(part) for part in packed],
         result_type=RawValue,
         task_queue=advance_queue(workflow.info().task_queue),
         summary=f"L{line} · long pure code" if line else "long pure code",
@@ -97,13 +95,13 @@ def advancing(pool: HostPool) -> Callable[..., Any]:
     turns = asyncio.Semaphore(os.cpu_count() or 1)
 
     @activity.defn(name=ADVANCE)
-    async def carry_out(packed: RawValue) -> RawValue:
-        message, *parts = _unpacked(packed.payload)
+    async def carry_out(*packed: bytes) -> RawValue:
+        message, recipe = _task_of(packed)
         run = activity.info().workflow_run_id or ""
         beating = asyncio.create_task(_beat(lines := _Lines()))
         try:
             async with turns:
-                return RawValue(_packed(await _in_a_thread(pool, run, message, parts, lines)))
+                return _raw(_packed(await _in_a_thread(pool, run, message, recipe, lines)))
         finally:
             beating.cancel()
 
@@ -123,22 +121,19 @@ async def _beat(lines: _Lines) -> None:
         await asyncio.sleep(_HEARTBEAT_SECONDS)
 
 
-async def _in_a_thread(
-    pool: HostPool, run: str, message: bytes, parts: Sequence[bytes], lines: _Lines
-) -> tuple[bytes, bytes]:
-    """Commands and snapshot. A cancelled activity kills its host, so that the thread ends."""
-    recipe = Recipe(Op(parts[0][0]), parts[1], tuple(parts[2:])) if parts else Recipe(Op.START, message)
-    handle = pool.take_out(run, recipe)
+async def _in_a_thread(pool: HostPool, run: str, message: bytes, recipe: Recipe | None, lines: _Lines) -> list[bytes]:
+    """Commands and the snapshot's parts. A cancelled activity kills its host, so that the thread ends."""
+    handle = pool.take_out(run, recipe or Recipe(Op.START, message))
     lines.now = lambda: handle.line
     kept = False
     try:
-        commands = await asyncio.to_thread(handle.deliver, message) if parts else await asyncio.to_thread(handle.begin)
+        commands = await asyncio.to_thread(handle.deliver, message) if recipe else await asyncio.to_thread(handle.begin)
         if _over(commands):
-            return commands, b""
+            return [commands, b""]
         snapshot = await asyncio.to_thread(handle.settle)
         pool.keep(handle, snapshot)
         kept = True
-        return commands, snapshot
+        return [commands, *snapshot]
     except EvaluatorDied as died:
         raise _failure(died.line, died.reason) from died
     except MachineFailed as refused:
@@ -170,13 +165,43 @@ def _death(event: p.Start | p.Event, error: ActivityError) -> Death:
     return Death(event=event_key(event), tries=0, line=line, reason=reason, fatal=True)
 
 
-def _packed(parts: Sequence[bytes]) -> Payload:
-    data = b"".join(_LENGTH.pack(len(part)) + part for part in parts)
-    return Payload(metadata={"encoding": b"binary/plain"}, data=data)
+# -- on the way --------------------------------------------------------------------------------------------------------------
 
 
-def _unpacked(payload: Payload) -> list[bytes]:
-    parts, data, at = [], payload.data, 0
+def _packed_task(message: bytes, recipe: Recipe | None) -> list[bytes]:
+    """The activity's arguments: the first packs the event and how the machine begins, behind it the events since.
+
+    The parts of a large machine are arguments of their own, so that those which later tasks share are stored once.
+    """
+    if recipe is None:
+        return [_packed([message])]
+    begins = bytes([recipe.op])
+    if not recipe.blocks:
+        return [_packed([message, begins, recipe.body, *recipe.events])]
+    return [_packed([message, begins, *recipe.events]), recipe.body, *recipe.blocks]
+
+
+def _task_of(packed: Sequence[bytes]) -> tuple[bytes, Recipe | None]:
+    """Event and recipe."""
+    first, *parts = packed
+    message, *rest = _unpacked(first)
+    if not rest:
+        return message, None
+    begins, *behind = rest
+    body, *blocks = parts or [behind.pop(0)]
+    return message, Recipe(Op(begins[0]), body, tuple(behind), tuple(blocks))
+
+
+def _raw(data: bytes) -> RawValue:
+    return RawValue(Payload(metadata={"encoding": b"binary/plain"}, data=data))
+
+
+def _packed(parts: Sequence[bytes]) -> bytes:
+    return b"".join(_LENGTH.pack(len(part)) + part for part in parts)
+
+
+def _unpacked(data: bytes) -> list[bytes]:
+    parts, at = [], 0
     while at < len(data):
         (size,) = _LENGTH.unpack_from(data, at)
         at += _LENGTH.size

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
@@ -72,7 +72,7 @@ class Handle(Protocol):
 
     def deliver(self, event: bytes) -> bytes: ...
 
-    def snapshot(self) -> bytes: ...
+    def parts(self) -> list[bytes]: ...
 
     @property
     def recipe(self) -> Recipe: ...
@@ -85,7 +85,7 @@ class Pool(Protocol):
 
     def start(self, key: str, start: bytes) -> tuple[Handle, bytes]: ...
 
-    def restore(self, key: str, snapshot: bytes) -> Handle: ...
+    def restore(self, key: str, snapshot: bytes | Sequence[bytes]) -> Handle: ...
 
     def forgive(self, key: str) -> None: ...
 
@@ -211,8 +211,8 @@ class Evaluator:
             raise
         return p.from_bytes(commands)
 
-    def resume(self, snapshot: bytes) -> None:
-        """Goes on with the machine of that snapshot, which an event that took too long has led to."""
+    def resume(self, snapshot: bytes | Sequence[bytes]) -> None:
+        """Goes on with the machine of that snapshot, or of its parts, which an event that took too long has led to."""
         self.close()
         self._handle = self._hosts.pool.restore(self._run_id, snapshot)
 
@@ -220,7 +220,7 @@ class Evaluator:
         """The commands by which a copy of the machine would answer; empty where no copy can be made or it dies."""
         assert self._handle is not None
         try:
-            copy = self._hosts.pool.restore(f"{self._run_id} copy", self._handle.snapshot())
+            copy = self._hosts.pool.restore(f"{self._run_id} copy", self._handle.parts())
         except MachineFailed:
             return []
         try:

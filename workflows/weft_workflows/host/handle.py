@@ -17,7 +17,7 @@ from weft_workflows.host.charges import Place
 from weft_workflows.host.errors import HostRestarted, HostUnavailable, MachineFailed
 from weft_workflows.host.process import Death, HostDied, HostProcess
 from weft_workflows.host.wire import Op
-from weft_workflows.machine.snapshots import DamagedSnapshot, Parts
+from weft_workflows.machine.snapshots import DamagedSnapshot, Parts, parts_of, snapshot_of
 
 if TYPE_CHECKING:
     from weft_workflows.host.pool import HostPool
@@ -38,11 +38,15 @@ _PATIENCE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a machine is built of: how it begins, and the events since."""
+    """What a machine is built of: how it begins, and the events since.
+
+    `body` is a start message, a snapshot, or a snapshot's checkpoint, and `blocks` are its other parts.
+    """
 
     op: Op
     body: bytes
     events: tuple[bytes, ...] = ()
+    blocks: tuple[bytes, ...] = ()
 
 
 class Handle:
@@ -63,7 +67,7 @@ class Handle:
         self._begins_with = recipe.op
         #: What the machine is built of before the log: a snapshot, or its start, which is all checkpoint then. Later snapshots
         #: share blocks with this one, so that each is in memory once.
-        self._base = Parts.of(recipe.body) if recipe.op is Op.RESTORE else Parts(recipe.body, {})
+        self._base = Parts.of([*parts_of(recipe.body), *recipe.blocks])
         self._log = list(recipe.events)
         #: Whether calls have the limits of those that have a host for themselves.
         self._long = long
@@ -97,8 +101,13 @@ class Handle:
             return commands
 
     def snapshot(self) -> bytes:
+        """The machine as it is now."""
+        return snapshot_of(self.parts())
+
+    def parts(self) -> list[bytes]:
+        """The same in parts, without a copy of those that are here."""
         with self._lock:
-            return self._take_snapshot(self._ask).packed()
+            return list(self._take_snapshot(self._ask))
 
     def inspect(self, what: str) -> bytes:
         with self._lock:
@@ -107,21 +116,21 @@ class Handle:
     @property
     def recipe(self) -> Recipe:
         """What the machine is built of, as of the last event whose commands the caller has seen."""
-        return Recipe(self._begins_with, self._base.packed(), tuple(self._log))
+        return Recipe(self._begins_with, self._base.checkpoint, tuple(self._log), tuple(self._base.blocks.values()))
 
     @property
     def line(self) -> int:
         """The line that the host is executing."""
         return self._slot.line
 
-    def settle(self) -> bytes:
-        """Ends a time of long calls: from now on the machine is built of its snapshot, which is returned."""
+    def settle(self) -> list[bytes]:
+        """Ends a time of long calls: from now on the machine is built of its snapshot, whose parts are returned."""
         with self._lock:
             began = time.monotonic()
             snapshot = self._take_snapshot(self._ask)
             self._begin_log(snapshot, time.monotonic() - began)
             self._long = False
-        return snapshot.packed()
+        return list(snapshot)
 
     def forgive(self) -> None:
         """Lets the event that has killed two hosts be tried again, twice."""

@@ -23,6 +23,7 @@ import sys
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -43,7 +44,7 @@ from weft_workflows.host.in_process import InProcessMachine
 from weft_workflows.host.limits import HostLimits
 from weft_workflows.host.slot import Slot, Starter
 from weft_workflows.host.wire import Op
-from weft_workflows.machine.snapshots import checkpoint_size, name_of
+from weft_workflows.machine.snapshots import name_of_all, unpacked
 
 __all__ = [
     "EvaluatorDied",
@@ -101,17 +102,18 @@ class HostPool:
         handle = self._assign(key, Recipe(Op.START, start))
         return handle, handle.begin()
 
-    def restore(self, key: str, snapshot: bytes) -> Handle:
-        """A machine as of that snapshot: the very one that was left with `keep`, if it is still there.
+    def restore(self, key: str, snapshot: bytes | Sequence[bytes]) -> Handle:
+        """A machine as of that snapshot, or its parts: the very one that was left with `keep`, if it is still there.
 
         What takes long to restore gets a host of its own, so that no other run waits for it.
         """
+        parts = unpacked(snapshot)
         with self._assigning:
             left, handle = self._kept.pop(key, (b"", None))
-        if handle is not None and left == name_of(snapshot):
+        if handle is not None and left == name_of_all(parts):
             return handle
-        recipe = Recipe(Op.RESTORE, snapshot)
-        handle = self._assign_own(key, recipe) if _is_heavy(snapshot) else self._assign(key, recipe)
+        recipe = Recipe(Op.RESTORE, parts[0], blocks=tuple(parts[1:]))
+        handle = self._assign_own(key, recipe) if _is_heavy(parts) else self._assign(key, recipe)
         handle.begin()
         return handle
 
@@ -119,13 +121,13 @@ class HostPool:
         """A machine in a host of its own, built at its first call, with limits for long calls until it is settled."""
         return self._assign_own(key, recipe, long=True)
 
-    def keep(self, handle: Handle, snapshot: bytes) -> None:
+    def keep(self, handle: Handle, snapshot: Sequence[bytes]) -> None:
         """Leaves a settled machine with the pool for its run's `restore`; the pool keeps a few, the newest."""
         ended = [] if _is_heavy(snapshot) else [handle]
         with self._assigning:
             if not ended:
                 self._kept.pop(handle.key, None)
-                self._kept[handle.key] = (name_of(snapshot), handle)
+                self._kept[handle.key] = (name_of_all(snapshot), handle)
             while len(self._kept) > len(self._slots):
                 ended.append(self._kept.popitem(last=False)[1][1])
         for each in ended:
@@ -178,8 +180,9 @@ class HostPool:
         return min((s for s in self._slots if s.is_ready), key=_load, default=slot)
 
 
-def _is_heavy(snapshot: bytes) -> bool:
-    return checkpoint_size(snapshot) >= HEAVY_BYTES
+def _is_heavy(parts: Sequence[bytes]) -> bool:
+    """Whether the checkpoint is: blocks are opened when their results are wanted."""
+    return len(parts[0]) >= HEAVY_BYTES
 
 
 def _load(slot: Slot) -> int:

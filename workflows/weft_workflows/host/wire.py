@@ -65,7 +65,13 @@ class Channel:
     def send(self, op: int, machine: int, body: bytes) -> None:
         if len(body) > self._largest:
             raise MessageTooLong(len(body), self._largest)
-        self._socket.sendall(_HEADER.pack(len(body), machine, op) + body)
+        header = _HEADER.pack(len(body), machine, op)
+        if len(body) > _LARGEST_CHUNK:
+            # No copy of what is large, at the price of one more system call.
+            self._socket.sendall(header)
+            self._socket.sendall(body)
+        else:
+            self._socket.sendall(header + body)
 
     def receive(self, deadline: float | None = None) -> tuple[int, int, bytes]:
         """The next frame as (op, machine, body). `deadline` is of `time.monotonic`; TimeoutError after it."""

@@ -159,13 +159,14 @@ class ResultTable:
         """
         self._empty_sparse_blocks()
         self._fill_blocks()
-        numbers: dict[int, int] = {}
+        # By name: of blocks with the same texts one is enough.
+        numbers: dict[bytes, int] = {}
         entries: list[Any] = []
         for each in self._met:
             if each.block is None:
                 entries.append(each.unparsed())
                 continue
-            number = numbers.setdefault(id(each.block), len(self.blocks))
+            number = numbers.setdefault(each.block.name, len(self.blocks))
             if number == len(self.blocks):
                 self.blocks.append(each.block)
             entries.append([number, each.index])
@@ -175,10 +176,10 @@ class ResultTable:
 
     def _empty_sparse_blocks(self) -> None:
         """Takes the texts out of blocks most of whose texts nobody wants any more."""
-        members: dict[int, list[Unread]] = {}
+        members: dict[bytes, list[Unread]] = {}
         for each in self._met:
             if each.block is not None:
-                members.setdefault(id(each.block), []).append(each)
+                members.setdefault(each.block.name, []).append(each)
         for wanted in members.values():
             block = wanted[0].block
             if block is not None and 4 * len(wanted) < len(block.lengths):

@@ -12,7 +12,7 @@ that part itself. Knows neither what a checkpoint holds nor what a block does.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -57,15 +57,19 @@ def snapshot_of(parts: Sequence[bytes]) -> bytes:
     return b"".join([_MANY, *(_LENGTH.pack(len(part)) + part for part in parts)])
 
 
-def checkpoint_size(snapshot: bytes) -> int:
-    """Bytes of the first part, which are what it takes to restore: blocks are opened when they are needed."""
-    size: int = _LENGTH.unpack_from(snapshot, len(_MANY))[0] if snapshot.startswith(_MANY) else len(snapshot)
-    return size
+def unpacked(snapshot: bytes | Sequence[bytes]) -> list[bytes]:
+    """The parts of what is a snapshot or its parts already. Raises DamagedSnapshot."""
+    return parts_of(snapshot) if isinstance(snapshot, bytes) else list(snapshot)
 
 
 def name_of(part: bytes) -> bytes:
     """What names a part by its content."""
     return blake2b(part, digest_size=NAME_BYTES).digest()
+
+
+def name_of_all(parts: Sequence[bytes]) -> bytes:
+    """What names a snapshot by the content of its parts."""
+    return name_of(b"".join(map(name_of, parts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,12 @@ class Parts:
     blocks: Mapping[bytes, bytes]
 
     @classmethod
-    def of(cls, snapshot: bytes) -> Parts:
-        """Raises DamagedSnapshot."""
-        checkpoint, *blocks = parts_of(snapshot)
+    def of(cls, parts: Sequence[bytes]) -> Parts:
+        checkpoint, *blocks = parts
         return cls(checkpoint, {name_of(block): block for block in blocks})
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter((self.checkpoint, *self.blocks.values()))
 
     @property
     def names(self) -> bytes:
