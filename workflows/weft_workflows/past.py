@@ -153,6 +153,11 @@ class Past:
         if self._order is not None:
             self._order.ended(step)
 
+    @property
+    def has_orphans(self) -> bool:
+        """Whether there are any."""
+        return bool(self._orphans) and bool(self.orphans())
+
     def orphans(self) -> list[OldCall]:
         """The writes of the execution before that the program was not expected to repeat, and has not repeated."""
         left = []
