@@ -6,9 +6,10 @@ The connection to Temporal is not here: it is configured as for every Temporal c
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from weft_workflows.messages import DEFAULT_TASK_QUEUE
 from weft_workflows.payload_sizes import LARGEST_THRESHOLD, PAYLOAD_LIMIT, THRESHOLD
@@ -41,10 +42,22 @@ class Settings(BaseSettings):
     payload_threshold: int = Field(default=THRESHOLD, ge=1024, le=LARGEST_THRESHOLD)
     #: Bytes that arguments or result of a step and the result of a run may have.
     payload_limit: int = Field(default=PAYLOAD_LIMIT, ge=1024)
+    #: Deployment of Temporal's worker versioning that `weft worker` is part of; None is none.
+    deployment: str | None = Field(default=None, pattern=r"^[^.:\s]+$")
+    #: The version of the deployment that this worker is: another one for each change of Weft or of the tools.
+    build_id: str | None = Field(default=None, pattern=r"^\S+$")
+    #: Whether a run stays on the version that has begun it, or goes to the current one with its next task.
+    versioning: Literal["pinned", "auto-upgrade"] = "pinned"
     #: Address of the web UI where it cannot be derived from the server's address, without a slash at its end.
     ui_url: str | None = None
     #: Level of the log on stderr: debug, info, warning, error.
     log_level: str = Field(default="error", pattern="^(?i:debug|info|warning|error)$")
+
+    @model_validator(mode="after")
+    def _has_a_version(self) -> Settings:
+        if (self.deployment is None) != (self.build_id is None):
+            raise ValueError("WEFT_DEPLOYMENT and WEFT_BUILD_ID belong together: set both, or none of them")
+        return self
 
     @field_validator("payload_store")
     @classmethod
@@ -62,7 +75,12 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = [f"the environment variable WEFT_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        wrong = [_complaint(e["loc"], e["msg"]) for e in error.errors()]
         raise CommandFailed(
             [Problem("settings", each) for each in wrong], exit_code=USAGE, type_="UsageError"
         ) from None
+
+
+def _complaint(place: tuple[int | str, ...], message: str) -> str:
+    # What concerns several variables names them itself.
+    return f"the environment variable WEFT_{str(place[0]).upper()}: {message}" if place else message

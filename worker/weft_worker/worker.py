@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Literal, NoReturn
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from weft_activities.catalog import Catalog
 from weft_activities.invoke import activity_for
 from weft_workflows import evaluators
@@ -47,9 +47,11 @@ class Workers:
         settings: Settings,
         role: Role = "all",
         hosts: Any = None,
+        deployment: WorkerDeploymentConfig | None = None,
     ) -> None:
         self._client = client
         self._settings = settings
+        self._deployment = deployment
         #: Hosts that this object opened and has to close.
         self._hosts: Any = None
         #: The hosts in which this worker's runs are evaluated, None where it takes no runs.
@@ -98,8 +100,7 @@ class Workers:
         worker = Worker(
             self._client,
             task_queue=queue,
-            # Else the SDK hashes every loaded module, which takes half a second.
-            build_id=f"weft-{version('weft')}",
+            **self._identity(),
             workflows=workflows,
             activities=activities,
             max_concurrent_activities=self._settings.max_steps,
@@ -110,6 +111,12 @@ class Workers:
         )
         evaluators.allow_busy_computers(worker)
         return worker
+
+    def _identity(self) -> dict[str, Any]:
+        if self._deployment is not None:
+            return {"deployment_config": self._deployment}
+        # Else the SDK hashes every loaded module, which takes half a second.
+        return {"build_id": f"weft-{version('weft')}"}
 
 
 def _activities_by_queue(catalog: Catalog, task_queue: str, result_limit: int) -> dict[str, list[Callable[..., Any]]]:

@@ -179,8 +179,7 @@ class Steps:
 
     def _address(self, step: Step) -> StepAddress:
         return address_of(
-            # Workflows that carry out steps for a run have its id and `//` before their own.
-            workflow.info().workflow_id.partition("//")[0],
+            workflow.info().workflow_id,
             step.call.step,
             step.spec,
             step.call.arguments,

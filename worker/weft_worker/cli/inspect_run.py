@@ -98,8 +98,19 @@ async def _show_status(connection: Connection, run_id: str, as_json: bool, serve
         if history.blocked:
             say(f"the run cannot go on: {history.blocked}")
         elif view is None and outcome.status == "running":
-            say(f"no worker answers for the run; go on with it: weft resume {run_id}{place}")
+            say(await _no_worker(connection, run_id, place))
     return print_outcome(outcome, as_json=False, server_stays=server_stays, place=place)
+
+
+async def _no_worker(connection: Connection, run_id: str, place: str) -> str:
+    from weft_worker.deployment import pinned_to
+
+    if (version := await pinned_to(connection.client, run_id)) is not None:
+        return (
+            f"the run is pinned to the version {version}, and no worker of it answers; start one (WEFT_DEPLOYMENT,"
+            " WEFT_BUILD_ID), or move the run with `temporal workflow update-options`"
+        )
+    return f"no worker answers for the run; go on with it: weft resume {run_id}{place}"
 
 
 def running_row(step: Step) -> dict[str, Any]:

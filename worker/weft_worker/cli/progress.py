@@ -126,14 +126,10 @@ class TreeProgress(Progress):
 
 def call_text(step: Step) -> str:
     """The call as the program might have written it, cut to a width that fits a line."""
-    return call_words(step.tool, step.arguments)
-
-
-def call_words(tool: str, arguments: Any) -> str:
-    text = ", ".join(f"{name}={_short(value)}" for name, value in _named(arguments))
+    text = ", ".join(f"{name}={_short(value)}" for name, value in _named(step.arguments))
     if len(text) > _ARGUMENTS_WIDTH:
         text = text[: _ARGUMENTS_WIDTH - 1] + "…"
-    return f"{tool}({text})"
+    return f"{step.tool}({text})"
 
 
 def computing_text(line: int) -> str:

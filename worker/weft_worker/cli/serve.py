@@ -43,7 +43,7 @@ def run_worker(tools: list[str], *, role: Role, address: str | None, state_dir: 
     if role != "workflows" and not tools:
         raise misused("a worker for steps needs tools: name them with --tools, or use --role workflows")
     with open_target(address, state_dir) as target:
-        return _serve(target, tools, role)
+        return _serve(target, tools, role, versioned=True)
 
 
 def submit_run(
@@ -80,17 +80,18 @@ def submit_run(
     return COMPLETED
 
 
-def _serve(target: Target, tools: list[str], role: Role) -> int:
+def _serve(target: Target, tools: list[str], role: Role, *, versioned: bool = False) -> int:
     from weft_worker.prepare import load_tools
 
     catalog = load_tools(tools)
-    return asyncio.run(_work(target, catalog, role))
+    return asyncio.run(_work(target, catalog, role, versioned))
 
 
-async def _work(target: Target, catalog: Any, role: Role) -> int:
+async def _work(target: Target, catalog: Any, role: Role, versioned: bool) -> int:
     from weft_activities.catalog import Catalog
 
     from weft_worker.connect import connect
+    from weft_worker.deployment import deployment_of
     from weft_worker.settings import load_settings
     from weft_worker.worker import Workers
 
@@ -102,12 +103,15 @@ async def _work(target: Target, catalog: Any, role: Role) -> int:
         catalog=catalog or Catalog(),
         settings=settings,
         role=role,
+        deployment=(deployment := deployment_of(settings) if versioned else None),
     )
     with interruptible() as interrupted:
         async with workers:
             say(f"server   {connection.client.service_client.config.target_host}")
             if connection.ui:
                 say(f"ui       {connection.ui}")
+            if deployment is not None:
+                say(f"version  {deployment.version.to_canonical_string()} ({settings.versioning})")
             say(f"working on {', '.join(workers.task_queues)} ({role}); Ctrl-C ends")
             await first_of(interrupted.wait(), workers.failure(), keep_server(target))
     return COMPLETED
