@@ -176,6 +176,18 @@ def test_tools_are_listed_and_shown(weft_inside: Inside) -> None:
     ]
     as_json = weft_inside("tools", "list", "--tools", "tools.py", "--json").json
     assert [tool["effect"] for tool in as_json["tools"]] == ["read", "read", "write", "read", "read"]
+    weft_inside.write(
+        "limited.py",
+        """
+        from weft_activities import tool
+
+        @tool(timeout=5, total_timeout=60, retry={"max_attempts": 2, "non_retryable": ["TimeoutError"]})
+        def limited() -> None: ...
+        """,
+    )
+    limited = weft_inside("tools", "show", "limited", "--tools", "limited.py").stdout
+    assert "timeout   5 s, 60 s in all\n" in limited
+    assert "never     TimeoutError: not tried again\n" in limited
     shown = weft_inside("tools", "show", "slow", "--tools", "tools.py")
     assert shown.stdout.startswith("slow(n, seconds=?)\n\nThe number, after a while.")
     assert weft_inside("tools", "show", "slow", "--tools", "tools.py", "--json").json["name"] == "slow"

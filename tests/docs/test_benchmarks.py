@@ -22,6 +22,7 @@ LONG = {
         "from benchmarks.compiling import milliseconds, statements; print(milliseconds(statements(30)))",
     ],
     "differential": ["-m", "benchmarks.differential", "--programs", "2", "--jobs", "1"],
+    "cancellation": ["benchmarks/cancellation.py", "--times", "1"],
     "wide": ["benchmarks/wide.py", "--steps", "30", "--order", "random"],
     "pure_code": ["-c", "from benchmarks.pure_code import compared; print(compared('1 + 1', '1 + 1'))"],
 }

@@ -87,6 +87,13 @@ class Ended:
     run: LocalRun | None
     ledger: Ledger
     plan: Plan
+    past: Past | None = None
+
+    @property
+    def left(self) -> Past:
+        """The past that it began with, and has not used up."""
+        assert self.past is not None
+        return self.past
 
     @property
     def result(self) -> Any:
@@ -145,7 +152,7 @@ def run(
         except _Killed:
             return None
 
-    return Ended(asyncio.run(main()), ledger, plan)
+    return Ended(asyncio.run(main()), ledger, plan, past)
 
 
 def reads_of(plan: Plan) -> list[str]:

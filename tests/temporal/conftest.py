@@ -140,8 +140,8 @@ def start_run(client: Client, queue: str) -> StartRun:
 def start_plan(client: Client, queue: str) -> StartRun:
     """Starts a run of an orchestration: `await start_plan(source, **inputs)`."""
 
-    async def start(source: str, options: RunOptions | None = None, **inputs: Any) -> Handle:
-        arguments = start_options(compiled(source), inputs, options, run_id=f"plan-{next(_numbers)}", task_queue=queue)
+    async def start(source: str, options: RunOptions | None = None, on: str = queue, **inputs: Any) -> Handle:
+        arguments = start_options(compiled(source), inputs, options, run_id=f"plan-{next(_numbers)}", task_queue=on)
         return await client.start_workflow(**arguments, result_type=RunResult)
 
     return start

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError
+from weft_activities.tool_loop import CANCEL_GRACE
 from weft_worker.history import FINISHED_ANYWAY, STILL_RUNNING, RunHistory, Step
+from weft_workflows.host.pool import HostPool
+from weft_workflows.messages import RunOptions
 
-from tests.temporal.conftest import Handle, StartRun, eventually
+from tests.temporal.conftest import Handle, StartRun, eventually, worker_on
+from tests.temporal.test_parking import parked
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("listening")]
 
@@ -90,6 +95,27 @@ async def test_the_program_does_not_wait_for_a_tool_that_goes_on(
     await eventually(has_finished)
     go.write_text("end")
     assert (await handle.result()).result == "end"
+
+
+async def test_a_worker_does_not_wait_for_threads_that_nobody_waits_for(
+    client: Client, machines: HostPool, queue: str, start_plan: StartRun, log: Path, gate: Path
+) -> None:
+    """One that has heard of its cancellation goes on; so does one whose time was over. The worker stops all the same."""
+    calls = f"deaf({str(log)!r}, {str(gate)!r})"
+    async with worker_on(client, machines, f"{queue}-stops"):
+        handles = [
+            await start_plan(source.format(call=calls), RunOptions(step_timeout=3), on=f"{queue}-stops")
+            for source in (CANCELS, EXPIRES)
+        ]
+        for handle in handles:
+            await handle.result()
+        overdue = await start_plan(f"await {calls}", RunOptions(step_timeout=0.5), on=f"{queue}-stops")
+        await eventually(lambda: parked(overdue))
+        begin = time.monotonic()
+    assert time.monotonic() - begin < CANCEL_GRACE + 5
+    assert "finished" not in lines(log)
+    gate.write_text("")
+    await overdue.terminate()
 
 
 async def _has(log: Path, count: int) -> bool:

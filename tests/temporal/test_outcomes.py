@@ -86,6 +86,13 @@ async def test_an_exception_that_the_policy_names_is_not_tried_again(start_plan:
 
 
 @pytest.mark.usefixtures("listening")
+async def test_a_timeout_that_the_policy_names_is_not_tried_again(start_plan: StartRun, log: Path, gate: Path) -> None:
+    handle = await start_plan(CATCHES.format(call=f"hangs_once({str(log)!r}, {str(gate)!r})"))
+    assert (await handle.result()).result == ["TimeoutError", "hangs_once took longer than 0.3 s"]
+    assert len(lines(log)) == 1
+
+
+@pytest.mark.usefixtures("listening")
 async def test_a_tool_says_when_it_is_to_be_tried_again(start_plan: StartRun, log: Path) -> None:
     """Its policy would wait a second."""
     handle = await start_plan(f"return await busy({str(log)!r}, 2.5)")

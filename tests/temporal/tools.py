@@ -160,6 +160,13 @@ async def flaky_once(log: str, failures: int) -> Any:
     return count
 
 
+@tool(effect="read", timeout=0.3, retry={"max_attempts": 5, "non_retryable": ["TimeoutError"]})
+async def hangs_once(log: str, gate: str) -> Any:
+    """Takes longer than its timeout; its policy does not repeat that."""
+    note(log, "hangs_once")
+    return await _wait_for(gate)
+
+
 @tool(effect="read")
 async def busy(log: str, seconds: float) -> float:
     """Asks to be tried again so much later; gives how much later it was."""

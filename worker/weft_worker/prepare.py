@@ -135,6 +135,17 @@ def check_plan(plan: Plan, inputs: dict[str, Any], fakes: Fakes | None) -> None:
     problems.raise_if_any()
 
 
+def inputs_for(plan: Plan, text: str) -> dict[str, Any]:
+    """The inputs that `text` gives to a plan that is there already. Raises CommandFailed where they do not fit."""
+    problems = _Problems()
+    given = _parse_inputs(text, problems)
+    if given is not None:
+        _check(plan, given, None, problems)
+    problems.raise_if_any()
+    assert given is not None
+    return given
+
+
 def load_tools(sources: Sequence[str]) -> Catalog | None:
     """The catalog of those sources, None where there are none. Raises CommandFailed."""
     problems = _Problems()

@@ -145,6 +145,10 @@ class Ledger:
         """All steps in the order in which the program called them."""
         return [call.command for call in self._calls.values()]
 
+    def outcomes(self) -> tuple[Entry, ...]:
+        """All that came of steps, failures too."""
+        return self._entries(without=(), cancel=False, failures=True)
+
     def resumed(self) -> Record:
         """For the same program, as of before what ended it. Raises NothingToResume."""
         left_out: set[str] = set()

@@ -24,6 +24,8 @@ from weft_workflows.step_activities import Step, cut
 
 #: The name under which a whole machine is parked.
 MACHINE = "@machine"
+#: The name under which an edited run is parked that leaves writes of the old program behind.
+ORPHANS = "@orphans"
 #: What a decision names that is about everything that is parked.
 ALL = "@all"
 _MAX_PUBLISHED = 20
@@ -69,6 +71,10 @@ class Parking:
             text = f"{f'line {line}' if line else 'the program'} ended the process that evaluates it, twice: {reason}"
         self._park(row, Failure("EvaluatorDied", text))
 
+    def park_orphans(self, text: str, line: int) -> None:
+        row = ParkedStep(step=ORPHANS, reason="orphans", message=text, line=line)
+        self._park(row, Failure("OrphanedWrites", text))
+
     def forget(self, step: str) -> None:
         """A step that the program has cancelled waits for nobody."""
         if self._parked.pop(step, None) is not None:
@@ -90,6 +96,8 @@ class Parking:
                 _refuse(self._why_not(name))
             if decision.action == "skip" and name == MACHINE:
                 _refuse("a program cannot be skipped: retry or fail")
+            if decision.action == "skip" and name == ORPHANS:
+                _refuse("what the old program wrote cannot be skipped: `retry` goes on and leaves it as it is, or fail")
         if decision.action != "skip" and decision.value is not None:
             _refuse(f"a value belongs to `skip`; `{decision.action}` takes none")
 
@@ -154,8 +162,8 @@ ACTIONS = ("retry", "skip", "fail")
 
 
 def allowed(action: str, row: ParkedStep) -> bool:
-    """Whether that may be said of it: a program whose evaluation fails gives no value."""
-    return not (action == "skip" and row.reason == "evaluator-died")
+    """Whether that may be said of it: a program whose evaluation fails gives no value, nor do writes that are done."""
+    return not (action == "skip" and row.reason in ("evaluator-died", "orphans"))
 
 
 def _first(names: Iterable[str]) -> list[str]:

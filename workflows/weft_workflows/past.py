@@ -128,19 +128,35 @@ class Past:
 
     def is_unsure(self, call: p.CallTool) -> bool:
         """Whether a write that is to be started may have been carried out already by the execution before."""
-        if not self._unsure or self._is_rerun(call.tool, call.step):
+        if not self._unsure or not self.would_be_unsure(call):
             return False
-        left = self._unsure.get(self._unsure_key(call.step, call.tool, call.arguments))
-        if not left:
-            return False
+        left = self._unsure[self._unsure_key(call.step, call.tool, call.arguments)]
         self._settled.add(left.popleft().id)
         return True
+
+    def would_be_unsure(self, call: p.CallTool) -> bool:
+        """The same, without noting that somebody was told."""
+        known = not self._is_rerun(call.tool, call.step)
+        return known and bool(self._unsure.get(self._unsure_key(call.step, call.tool, call.arguments)))
+
+    def settled(self) -> frozenset[str]:
+        """Ids of the writes without outcome that the program has called again."""
+        return frozenset(self._settled)
+
+    def taken(self) -> list[Entry]:
+        """The entries that the program has taken."""
+        return [entry for entry, claimed in zip(self._entries, self._claimed, strict=True) if claimed]
 
     def ended(self, step: str, now: float) -> None:
         """A step that the driver has carried out has ended."""
         self.clock = max(self.clock, now)
         if self._order is not None:
             self._order.ended(step)
+
+    @property
+    def has_orphans(self) -> bool:
+        """Whether there are any."""
+        return bool(self._orphans) and bool(self.orphans())
 
     def orphans(self) -> list[OldCall]:
         """The writes of the execution before that the program was not expected to repeat, and has not repeated."""
@@ -325,10 +341,7 @@ class Past:
         self.reused += entry.kind == "value"
         if self._order is not None:
             self._order.ended(awaiting)
-        if entry.kind == "value":
-            return p.StepSucceeded(awaiting, entry.value, self.clock)
-        type_, message, arguments, base_type, spent = json.loads(entry.value)
-        return p.StepFailed(awaiting, type_, message, arguments, base_type, self.clock, spent)
+        return entry.event(awaiting, self.clock)
 
     def _remaining_timers(self) -> list[p.StartTimer]:
         """Timers with the time that is left of them: the time between two executions is nobody's."""

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
+from weft_workflows.machine import protocol as p
+
 Rule = Literal["exact", "edited"]
 #: Raised when bytes of today could not be understood as they are meant.
 VERSION = 1
@@ -38,6 +40,13 @@ class Entry:
     strand: str = ""
     before: str = ""
     seconds: float = 0.0
+
+    def event(self, step: str, now: float) -> p.StepSucceeded | p.StepFailed:
+        """The outcome of a step, as that of the step with this id."""
+        if self.kind == "value":
+            return p.StepSucceeded(step, self.value, now)
+        type_, message, arguments, base_type, spent = json.loads(self.value)
+        return p.StepFailed(step, type_, message, arguments, base_type, now, spent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import base64
 import zlib
 
 from temporalio import workflow
+from weft_compiler.tool_spec import Effect
 
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import MEMO_REUSED
@@ -19,6 +20,7 @@ from weft_workflows.past_record import Entry, OldCall
 
 #: Events of the past in one workflow task: one costs about as much as any event, and a task has some seconds.
 _AT_ONCE = 250
+_MAX_SHOWN = 20
 
 
 class Reliving:
@@ -28,6 +30,8 @@ class Reliving:
         self._past = past
         self._given = 0
         self._published = past.record.reused
+        #: Writes that wait for a person's word on orphans, in the order of their calls.
+        self._kept_back: dict[str, p.CallTool] = {}
 
     @property
     def beginning(self) -> tuple[int, float]:
@@ -52,7 +56,31 @@ class Reliving:
         return self._past.unclaimed(), list(self._past.left_open())
 
     def take(self, command: p.Command) -> bool:
+        """Whether the past sees to a command, or has kept back what it cancels."""
+        if isinstance(command, p.CancelStep) and self._kept_back.pop(command.step, None) is not None:
+            return True
         return self._past.take(command)
+
+    def keep_back(self, call: p.CallTool, effect: Effect) -> bool:
+        """Keeps a write from starting while nobody has said what is to become of old writes that are not repeated."""
+        if effect is Effect.READ or not self._past.has_orphans:
+            return False
+        self._kept_back[call.step] = call
+        return True
+
+    def orphans_text(self) -> str:
+        """What a person has to know of them."""
+        orphans = self._past.orphans()
+        shown = ", ".join(f"{each.tool} (line {each.line}, {each.id})" for each in orphans[:_MAX_SHOWN])
+        more = f" and {len(orphans) - _MAX_SHOWN} more" if len(orphans) > _MAX_SHOWN else ""
+        return f"the changed program does not repeat what the old one wrote: {shown}{more}; its own next write waits"
+
+    def let_go(self, *, accepted: bool) -> list[p.CallTool]:
+        """The writes that were kept back; where the old ones are accepted, no more are."""
+        if accepted:
+            self._past.accept_orphans()
+        kept, self._kept_back = list(self._kept_back.values()), {}
+        return kept
 
     def is_unsure(self, call: p.CallTool) -> bool:
         return self._past.is_unsure(call)

@@ -45,7 +45,8 @@ def result_of(
             )
         end = _too_large(size, limit, "" if sizes is None else " (WEFT_PAYLOAD_LIMIT)")
     if end.cancelled and timed_out is not None:
-        end = p.Fail("TimedOut", timed_out_text(timed_out), end.line)
+        cut_off = f"; {end.message}" if end.message else ""
+        end = p.Fail("TimedOut", timed_out_text(timed_out) + cut_off, end.line)
     # A program may raise CancelledError of its own accord; to Temporal that is a failure.
     if end.cancelled and cancelled:
         # There is more to say than that only where its clean-up was cut off.

@@ -26,7 +26,7 @@ from weft_workflows.failures import Failure
 from weft_workflows.fitting import fitting_plan, fitting_tools
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import LIMIT_CLEANUP, RUN_WORKFLOW, Decision, RunInput, RunResult, RunView, StepRow
-from weft_workflows.parking import MACHINE, Parking
+from weft_workflows.parking import MACHINE, ORPHANS, Parking
 from weft_workflows.past import Past
 from weft_workflows.reliving import Reliving
 from weft_workflows.run_deadline import RunDeadline
@@ -50,7 +50,8 @@ class RunWorkflow:
         self._steps = Steps(tools, run.options, self._step_ended)
         self._parking = Parking(info.workflow_id, self._steps.all, run.parking_rules)
         self._evaluator = Evaluator(info.workflow_id, info.run_id)
-        reads = [name for name, tool in tools.items() if tool.effect is Effect.READ]
+        self._effects = {name: tool.effect for name, tool in tools.items()}
+        reads = [name for name, effect in self._effects.items() if effect is Effect.READ]
         self._reliving = None if past is None else Reliving(Past.from_bytes(past, reads))
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._timer_lines: dict[str, int] = {}
@@ -58,6 +59,8 @@ class RunWorkflow:
         self._happened: deque[p.Start | p.Event | tuple[Step, Outcome]] = deque()
         #: Steps that a person has had tried again.
         self._retried: deque[Step] = deque()
+        #: What a person has said of old writes that the program does not repeat, and what `fail` raises.
+        self._orphans_said: tuple[str, Failure] | None = None
         #: The event that would kill the evaluator, while the machine is parked.
         self._held: tuple[p.Start | p.Event, Death] | None = None
         #: The line of long pure code that is being carried out elsewhere (0: unknown), None while there is none.
@@ -127,7 +130,7 @@ class RunWorkflow:
 
     def _is_told(self) -> bool:
         """Whether a person has said something that nothing has followed from yet."""
-        return bool(self._retried) or self._steps.paused != self._parking.paused
+        return bool(self._retried or self._orphans_said) or self._steps.paused != self._parking.paused
 
     def _heed(self) -> None:
         """Does what people have said. Handlers of updates only take note: what they start stands in history before the
@@ -136,6 +139,13 @@ class RunWorkflow:
         self._steps.pause(self._parking.paused)
         while self._retried:
             self._steps.retry(self._retried.popleft())
+        if self._orphans_said is not None and self._reliving is not None:
+            (action, failure), self._orphans_said = self._orphans_said, None
+            for call in self._reliving.let_go(accepted=action == "retry"):
+                if action == "retry":
+                    self._call(call)
+                else:
+                    self._step_ended(self._steps.add(call), Outcome("answer", failure=failure))
 
     async def _wait(self) -> None:
         """Waits for the next thing to happen; a cancellation of the run is one."""
@@ -275,7 +285,11 @@ class RunWorkflow:
             self._carry_out(command)
 
     def _call(self, call: p.CallTool) -> None:
-        """Starts a step, unless it may have been carried out already and must not be twice."""
+        """Starts a step, unless it may have been carried out already and must not be twice, or must not be yet."""
+        if self._reliving is not None and self._reliving.keep_back(call, self._effects[call.tool]):
+            if not self._parking.holds(ORPHANS):
+                self._parking.park_orphans(self._reliving.orphans_text(), call.line)
+            return
         if self._reliving is None or not self._reliving.is_unsure(call):
             self._steps.call(call)
             return
@@ -326,6 +340,8 @@ class RunWorkflow:
         for name, failure in self._parking.take(decision).items():
             if name == MACHINE:
                 self._decide_machine(decision, failure)
+            elif name == ORPHANS:
+                self._orphans_said = decision.action, failure
             else:
                 self._decide_step(self._steps.all[name], decision, failure)
 

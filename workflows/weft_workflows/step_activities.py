@@ -179,7 +179,8 @@ class Steps:
 
     def _address(self, step: Step) -> StepAddress:
         return address_of(
-            workflow.info().workflow_id,
+            # Workflows that carry out steps for a run have its id and `//` before their own.
+            workflow.info().workflow_id.partition("//")[0],
             step.call.step,
             step.spec,
             step.call.arguments,

@@ -42,8 +42,11 @@ def show_tool(name: str, sources: list[str], *, as_json: bool) -> int:
     retry = spec.retry
     print_text(f"{signature(spec)}\n\n{spec.description.strip()}".rstrip())
     print_text(f"\neffect    {spec.effect.value}")
-    print_text(f"timeout   {spec.timeout:g} s")
+    in_all = f", {spec.total_timeout:g} s in all" if spec.total_timeout is not None else ""
+    print_text(f"timeout   {spec.timeout:g} s{in_all}")
     print_text(f"attempts  {retry.max_attempts}, {retry.initial_interval:g} s to {retry.max_interval:g} s apart")
+    if retry.non_retryable:
+        print_text(f"never     {', '.join(retry.non_retryable)}: not tried again")
     print_text(f"defined   {tool.place}")
     print_text(f"takes     {show_value(spec.input_schema)}")
     if spec.output_schema is not None:

@@ -192,15 +192,40 @@ def run_(
 @command()
 def resume(
     run: o.Run,
+    edit: Annotated[
+        str | None, typer.Option("--edit", metavar="NEW.py", help="Go on with this orchestration instead.")
+    ] = None,
+    inputs: o.Inputs = None,
+    rerun: Annotated[
+        list[str] | None, typer.Option("--rerun", metavar="TOOL|STEP", help="Run these again. May be repeated.")
+    ] = None,
+    accept_orphans: Annotated[
+        bool, typer.Option("--accept-orphans", help="Leave what the old orchestration wrote and the new one does not.")
+    ] = False,
+    dry: Annotated[
+        bool, typer.Option("--dry", help="Say what would be reused and what would run; change nothing.")
+    ] = False,
     tools: o.Tools = None,
     address: o.Address = None,
     state_dir: o.StateDir = None,
     json: o.Json = False,
 ) -> int:
-    """Go on with an interrupted run.
+    """Go on with a run: interrupted, parked or ended.
 
-    Waits for the run and prints as `weft run` does. Tools default to those that the run was started with.
+    Waits for the run and prints as `weft run` does. What is done is not done again. Tools default to those that the
+    run was started with. With `--edit`, `--inputs` or `--rerun` a run that is open is ended first and goes on as changed.
     """
+    if edit is not None or inputs is not None or rerun or dry:
+        from weft_worker.cli.edit_run import Wanted, resume_changed
+
+        wanted = Wanted(edit, inputs, tuple(rerun or ()), accept_orphans, dry)
+        return resume_changed(run, tools or [], wanted, address=address, state_dir=state_dir, as_json=json)
+    if accept_orphans:
+        from weft_worker.cli.steer import decide
+
+        return decide(
+            run, "@orphans", "retry", None, tools or [], all_=False, address=address, state_dir=state_dir, as_json=json
+        )
     from weft_worker.cli.run import resume_here
 
     return resume_here(run, tools or [], address=address, state_dir=state_dir, as_json=json)

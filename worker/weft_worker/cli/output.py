@@ -118,7 +118,8 @@ def _print_parked(run_id: str, parked: dict[str, Any], place: str) -> None:
     say(f"parked: {where}{parked['message']}")
     if parked.get("worker"):
         say(f"  its last worker was: {parked['worker']}")
-    say(f"  try it again:        weft retry {name}{place}")
-    if parked["reason"] != "evaluator-died":
+    again = "leave that as it is:" if parked["reason"] == "orphans" else "try it again:       "
+    say(f"  {again} weft retry {name}{place}")
+    if parked["reason"] not in ("evaluator-died", "orphans"):
         say(f"  go on with a result: weft skip {name} --value JSON{place}")
     say(f"  let it fail:         weft fail {name}{place}")

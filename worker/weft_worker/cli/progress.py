@@ -126,10 +126,14 @@ class TreeProgress(Progress):
 
 def call_text(step: Step) -> str:
     """The call as the program might have written it, cut to a width that fits a line."""
-    text = ", ".join(f"{name}={_short(value)}" for name, value in _named(step.arguments))
+    return call_words(step.tool, step.arguments)
+
+
+def call_words(tool: str, arguments: Any) -> str:
+    text = ", ".join(f"{name}={_short(value)}" for name, value in _named(arguments))
     if len(text) > _ARGUMENTS_WIDTH:
         text = text[: _ARGUMENTS_WIDTH - 1] + "…"
-    return f"{step.tool}({text})"
+    return f"{tool}({text})"
 
 
 def computing_text(line: int) -> str:

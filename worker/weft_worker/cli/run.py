@@ -137,8 +137,8 @@ async def go_on(
         await _watch_only(connection, run_id, kept)
     else:
         catalog = load_tools_of(history, tools)
-        with interruptible(_last_word(connection, run_id, kept)) as interrupted:
-            kept.outcome = await _wait(
+        with interruptible(last_word(connection, run_id, kept)) as interrupted:
+            kept.outcome = await wait_for(
                 connection, run_id, history.task_queue, catalog, settings, target, interrupted, before=before
             )
 
@@ -160,8 +160,8 @@ async def _go_on_with_ended(
     catalog = load_tools_of(history, tools)
     with closing(open_hosts(settings.hosts)) as hosts:
         await resume_ended(connection, run_id, history, hosts)
-        with interruptible(_last_word(connection, run_id, kept)) as interrupted:
-            kept.outcome = await _wait(
+        with interruptible(last_word(connection, run_id, kept)) as interrupted:
+            kept.outcome = await wait_for(
                 connection, run_id, history.task_queue, catalog, settings, target, interrupted, hosts=hosts
             )
 
@@ -179,7 +179,7 @@ async def _watch_only(connection: Connection, run_id: str, kept: Kept) -> None:
     from weft_worker.runs import as_it_stands, watch
 
     with (
-        interruptible(_last_word(connection, run_id, kept)) as interrupted,
+        interruptible(last_word(connection, run_id, kept)) as interrupted,
         open_progress(run_id) as progress,
     ):
         kept.outcome = await first_of(watch(connection, run_id, progress), _left(interrupted))
@@ -208,9 +208,9 @@ async def _run(
     )
     catalog = prepared.catalog or Catalog()
     # From before the run is recorded: whoever interrupts is told of a run that is kept.
-    with interruptible(_last_word(connection, run_id, kept)) as interrupted:
+    with interruptible(last_word(connection, run_id, kept)) as interrupted:
         await start_run(connection, prepared.plan, prepared.inputs, run_id=run_id, task_queue=queue, options=options)
-        kept.outcome = await _wait(connection, run_id, queue, catalog, settings, target, interrupted, hosts=hosts)
+        kept.outcome = await wait_for(connection, run_id, queue, catalog, settings, target, interrupted, hosts=hosts)
 
 
 def _own_queue(shared: str, run_id: str) -> str:
@@ -219,7 +219,7 @@ def _own_queue(shared: str, run_id: str) -> str:
     return queue if len(queue.encode()) <= NAME_BYTES else f"{shared}:{sha256(run_id.encode()).hexdigest()}"
 
 
-async def _wait(
+async def wait_for(
     connection: Connection,
     run_id: str,
     queue: str,
@@ -254,7 +254,7 @@ async def _left(interrupted: asyncio.Event) -> None:
     await interrupted.wait()
 
 
-def _last_word(connection: Connection, run_id: str, kept: Kept) -> LastWord:
+def last_word(connection: Connection, run_id: str, kept: Kept) -> LastWord:
     async def say_how_it_stands() -> int:
         from weft_worker.runs import as_it_stands
 
