@@ -144,6 +144,59 @@ def test_of_several_parked_steps_one_is_named_or_all_are_meant(weft: Weft) -> No
     assert weft("retry", "run-several").stderr.startswith("error: the run run-several is over")
 
 
+NOTES_AND_RAISES = """
+a = await fetch('first')
+try:
+    b = await fetch('gone')
+except ConnectionError as error:
+    await fetch(f'noted {error}')
+    raise
+return [a, b]
+"""
+
+
+def test_a_run_that_has_ended_of_a_failure_goes_back(weft: Weft) -> None:
+    parked = run(weft, "run-back", NOTES_AND_RAISES)
+    assert (parked.code, parked.json["status"]) == (3, "parked"), parked.stderr
+    (row,) = parked.json["parked"]
+    assert (row["step"], row["reason"], row["line"]) == ("@run", "ended-uncaught", 3)
+    assert row["message"] == (
+        "the program has ended with ConnectionError: no gone, after the last attempt of fetch at line 3"
+    )
+    assert weft("status", "run-back").stderr.splitlines()[1:] == [
+        "  try it again:        weft retry run-back @run",
+        "  go on with a result: weft skip run-back @run --value JSON",
+        "  let it fail:         weft fail run-back @run",
+    ]
+    calls = ["fetch first", "fetch gone", "fetch noted no gone"]
+    assert weft.calls() == calls
+    # Not mended yet: the failure is noted anew only if it is another one.
+    again = weft("retry", "run-back", "--json")
+    assert (again.code, again.json["status"]) == (3, "parked"), again.stderr
+    assert weft.calls() == [*calls, "fetch gone"]
+    weft.write("up", "")
+    ended = weft("retry", "run-back", "@run", "--json")
+    assert (ended.code, ended.json["result"]) == (0, ["FIRST", "GONE"]), ended.stderr
+    assert weft.calls() == [*calls, "fetch gone", "fetch gone"]
+
+
+@pytest.mark.parametrize(("word", "code", "status"), [("skip", 0, "completed"), ("fail", 1, "failed")])
+def test_a_run_that_has_ended_of_a_failure_ends(weft: Weft, word: str, code: int, status: str) -> None:
+    run_id = f"run-ends-{word}"
+    assert run(weft, run_id, NOTES_AND_RAISES).code == 3
+    value = ["--value", '["by hand"]'] if word == "skip" else []
+    ended = weft(word, run_id, *value, "--json")
+    assert (ended.code, ended.json["status"]) == (code, status), ended.stderr
+    if word == "skip":
+        assert ended.json["result"] == ["by hand"]
+        return
+    assert (ended.json["error"]["type"], ended.json["error"]["line"]) == ("ConnectionError", 3)
+    # Closed as it would have been, and still not lost.
+    weft.write("up", "")
+    resumed = weft("resume", run_id, "--json")
+    assert (resumed.code, resumed.json["result"]) == (0, ["FIRST", "GONE"]), resumed.stderr
+
+
 def test_a_paused_run_waits_for_unpause(weft: Weft) -> None:
     source = "a = await publish('a')\nreturn [a, await fetch('b')]\n"
     weft.write("plan.py", source)

@@ -6,7 +6,6 @@ import json
 
 import pytest
 from weft_workflows.machine import protocol as p
-from weft_workflows.machine.guards import GUARDING
 from weft_workflows.machine.json_values import from_json
 
 from tests.machine.running import remade, result, start
@@ -110,9 +109,9 @@ def test_deadlines_around_a_step(name: str) -> None:
     assert parked
     assert set(expected) <= {c.seconds for c in commands if isinstance(c, p.StartTimer) and c.guards}
     for each in (machine, remade(machine)):
-        guards = json.loads(each.inspect(f"{GUARDING}{json.dumps(parked)}"))
+        guards = json.loads(each.inspect(f"{p.GUARDING}{json.dumps(parked)}"))
         assert sorted(seconds[timer] for timer in guards) == expected
-    assert json.loads(machine.inspect(f"{GUARDING}[]")) == []
+    assert json.loads(machine.inspect(f"{p.GUARDING}[]")) == []
 
 
 #: Programs whose first step fails for the last time; later steps go well. What is the failure to how they end?
@@ -151,6 +150,11 @@ def test_a_failure_that_is_not_spent_leads_to_none() -> None:
     failed = p.StepFailed(call.step, "ConnectionError", "no", '["no"]', "ConnectionError", 1e9)
     (end,) = p.from_bytes(machine.deliver(p.to_bytes([failed])))
     assert (end.step, end.spent) == (call.step, "")
+
+
+def test_strands_say_which_step_they_wait_for() -> None:
+    machine, _ = start("t = asyncio.create_task(step('parked'))\nawait asyncio.wait_for(t, 60)")
+    assert [each["waits_for"] for each in json.loads(machine.inspect("strands"))] == ["", "spawn/step[0]"]
 
 
 def test_programs_see_nothing_of_it() -> None:

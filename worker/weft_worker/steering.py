@@ -85,6 +85,14 @@ async def kill(connection: Connection, run_id: str, reason: str) -> list[InFligh
     return _in_flight(await read_history(connection, run_id), history)
 
 
+async def end_execution(connection: Connection, run_id: str, reason: str) -> None:
+    """Terminate a run's execution, in which nothing is in flight. Raises CommandFailed where there is none."""
+    try:
+        await connection.client.get_workflow_handle(run_id).terminate(reason=reason)
+    except RPCError as error:
+        raise no_run(run_id, error) from None
+
+
 def _in_flight(ended: RunHistory, before: RunHistory) -> list[InFlight]:
     effects = _effects(before)
     open_steps = [step for step in ended.steps.values() if step.ended is None]

@@ -21,6 +21,7 @@ other runs are served, raises `TooLong`. The workflow then has it carried out by
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
@@ -73,6 +74,8 @@ class Handle(Protocol):
     def deliver(self, event: bytes) -> bytes: ...
 
     def parts(self) -> list[bytes]: ...
+
+    def inspect(self, what: str) -> bytes: ...
 
     @property
     def recipe(self) -> Recipe: ...
@@ -229,6 +232,12 @@ class Evaluator:
             return []
         finally:
             copy.close()
+
+    def guarding(self, steps: Sequence[str]) -> list[str]:
+        """The timers that are deadlines around any of these steps."""
+        assert self._handle is not None
+        found: list[str] = json.loads(self._handle.inspect(p.GUARDING + json.dumps(steps)))
+        return found
 
     def close(self) -> None:
         """Forgets the machine. Sends no commands, so it is right at eviction too."""

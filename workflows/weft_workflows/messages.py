@@ -131,7 +131,7 @@ class ParkedStep(_Message):
     """Why a step waits for a person, and what that person can say."""
 
     step: str
-    reason: Literal["ambiguous", "retries-spent", "evaluator-died", "orphans"]
+    reason: Literal["ambiguous", "retries-spent", "evaluator-died", "ended-uncaught", "orphans"]
     message: str
     line: int = 0
 

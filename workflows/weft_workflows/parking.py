@@ -2,7 +2,8 @@
 
 A parked step is neither failed nor lost: nothing is delivered to the machine for it until a decision arrives.
 The whole machine parks under the name `@machine` where delivering its next event would kill the evaluator
-again. Refusals are raised by `check` before anything is recorded; `take` never waits.
+again. The run parks as `@run` where its program has ended because of a failure that might have passed: everything
+is kept, and a new execution may go on from before that failure. Refusals are raised by `check` before anything is recorded; `take` never waits.
 
 What is parked also stands in the run's memo, for lists of runs and for whoever asks while no worker answers. That is
 more than a service: it puts a command into the workflow task that parks. Without one a replay would join this task to
@@ -19,6 +20,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from weft_workflows.failures import Failure
+from weft_workflows.machine import protocol as p
 from weft_workflows.messages import MEMO_PARKED, MEMO_PARKED_ROWS, MEMO_PAUSED, Decision, ParkedStep
 from weft_workflows.step_activities import Step, cut
 
@@ -26,6 +28,8 @@ from weft_workflows.step_activities import Step, cut
 MACHINE = "@machine"
 #: The name under which an edited run is parked that leaves writes of the old program behind.
 ORPHANS = "@orphans"
+#: The name under which a run is parked whose program has ended.
+RUN = "@run"
 #: What a decision names that is about everything that is parked.
 ALL = "@all"
 _MAX_PUBLISHED = 20
@@ -75,6 +79,14 @@ class Parking:
         row = ParkedStep(step=ORPHANS, reason="orphans", message=text, line=line)
         self._park(row, Failure("OrphanedWrites", text))
 
+    def park_run(self, end: p.Fail) -> None:
+        """The program has ended with that, because the last attempt of the step `end.spent` has failed."""
+        step = self._steps.get(end.spent)
+        failed = f"{step.spec.name} at line {step.call.line}" if step is not None else end.spent
+        text = f"the program has ended with {end.type}: {end.message}, after the last attempt of {failed}"
+        row = ParkedStep(step=RUN, reason="ended-uncaught", message=text, line=end.line)
+        self._park(row, Failure(end.type, end.message))
+
     def forget(self, step: str) -> None:
         """A step that the program has cancelled waits for nobody."""
         if self._parked.pop(step, None) is not None:
@@ -98,6 +110,8 @@ class Parking:
                 _refuse("a program cannot be skipped: retry or fail")
             if decision.action == "skip" and name == ORPHANS:
                 _refuse("what the old program wrote cannot be skipped: `retry` goes on and leaves it as it is, or fail")
+            if decision.action == "retry" and name == RUN:
+                _refuse(f"the program has ended: going back takes a new execution, `{self._command('retry', RUN)}`")
         if decision.action != "skip" and decision.value is not None:
             _refuse(f"a value belongs to `skip`; `{decision.action}` takes none")
 

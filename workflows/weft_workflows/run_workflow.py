@@ -26,7 +26,7 @@ from weft_workflows.failures import Failure
 from weft_workflows.fitting import fitting_plan, fitting_tools
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import LIMIT_CLEANUP, RUN_WORKFLOW, Decision, RunInput, RunResult, RunView, StepRow
-from weft_workflows.parking import MACHINE, ORPHANS, Parking
+from weft_workflows.parking import MACHINE, ORPHANS, RUN, Parking
 from weft_workflows.past import Past
 from weft_workflows.reliving import Reliving
 from weft_workflows.run_deadline import RunDeadline
@@ -34,6 +34,7 @@ from weft_workflows.run_results import result_of
 from weft_workflows.step_activities import Step, Steps
 from weft_workflows.step_limits import limited
 from weft_workflows.step_outcomes import Outcome, arguments_text
+from weft_workflows.timers import Timers
 
 
 @workflow.defn(name=RUN_WORKFLOW, sandboxed=False)
@@ -53,8 +54,7 @@ class RunWorkflow:
         self._effects = {name: tool.effect for name, tool in tools.items()}
         reads = [name for name, effect in self._effects.items() if effect is Effect.READ]
         self._reliving = None if past is None else Reliving(Past.from_bytes(past, reads))
-        self._timers: dict[str, asyncio.Task[None]] = {}
-        self._timer_lines: dict[str, int] = {}
+        self._timers = Timers(self._timer_fired)
         #: What has happened and is not yet delivered, oldest first.
         self._happened: deque[p.Start | p.Event | tuple[Step, Outcome]] = deque()
         #: Steps that a person has had tried again.
@@ -63,6 +63,8 @@ class RunWorkflow:
         self._orphans_said: tuple[str, Failure] | None = None
         #: The event that would kill the evaluator, while the machine is parked.
         self._held: tuple[p.Start | p.Event, Death] | None = None
+        #: How the program has ended, while the whole run is parked because of it.
+        self._ended_as: p.Fail | None = None
         #: The line of long pure code that is being carried out elsewhere (0: unknown), None while there is none.
         self._computing: int | None = None
         self._cancelled = False
@@ -84,6 +86,7 @@ class RunWorkflow:
         try:
             while self._end is None:
                 self._heed()
+                self._hold_deadlines()
                 if self._may_relive():
                     await self._relive()
                 elif self._may_go_on():
@@ -147,6 +150,16 @@ class RunWorkflow:
                 else:
                     self._step_ended(self._steps.add(call), Outcome("answer", failure=failure))
 
+    def _hold_deadlines(self) -> None:
+        """Deadlines around what waits for a person stand still; they have the rest of their time when it goes on."""
+        guards = self._timers.guards
+        if not guards or not self._input.parking_rules:
+            return
+        if self._held is None:
+            steps = [row.step for row in self._parking.rows()]
+            guards = self._evaluator.guarding(steps) if steps else []
+        self._timers.stand_still(guards)
+
     async def _wait(self) -> None:
         """Waits for the next thing to happen; a cancellation of the run is one."""
         self._show()
@@ -163,16 +176,17 @@ class RunWorkflow:
         if self._cancelled or workflow.cancellation_reason() is None:
             raise  # the workflow is leaving this process
         self._cancelled = True
-        if self._held is None:
+        if self._held is None and self._ended_as is None:
             self._clean_up()
             self._happened.append(p.CancelRun(self._now()))
         else:
-            # The program cannot be told, so that nothing of it can clean up.
-            self._end = p.Fail("CancelledError", "", self._held[1].line, cancelled=True)
+            # The program has ended, or cannot be told, so that nothing of it can clean up.
+            line = self._held[1].line if self._held is not None else 0
+            self._end = p.Fail("CancelledError", "", line, cancelled=True)
 
     def _is_parked(self) -> bool:
         """Whether the run waits for people alone."""
-        parked = run_details.is_parked(self._steps, self._timer_lines, self._parking, self._computing)
+        parked = run_details.is_parked(self._steps, self._timers.lines, self._parking, self._computing)
         return parked or self._parking.paused
 
     def _time_out(self) -> None:
@@ -198,17 +212,17 @@ class RunWorkflow:
 
     def _show(self) -> None:
         details = run_details.markdown(
-            workflow.info().workflow_id, self._steps, self._timer_lines, self._parking, self._computing
+            workflow.info().workflow_id, self._steps, self._timers.lines, self._parking, self._computing
         )
         workflow.set_current_details(details)
 
     async def _deliver_next(self) -> None:
         item = self._happened.popleft()
         event = self._event_of(*item) if isinstance(item, tuple) else item
-        if event is None or (isinstance(event, p.TimerFired) and event.timer not in self._timers):
-            return  # parked, or cancelled by the program after it happened
+        if event is None or (isinstance(event, p.TimerFired) and not self._timers.is_due(event.timer)):
+            return  # parked, or after it happened cancelled by the program, or to stand still
         if isinstance(event, p.TimerFired) and self._evaluator.fatal(event) is None:
-            self._forget_timer(event.timer)
+            self._timers.forget(event.timer)
         await self._deliver(event)
 
     async def _deliver(self, event: p.Start | p.Event) -> None:
@@ -259,8 +273,9 @@ class RunWorkflow:
             self._finish(step)
             return p.StepSucceeded(step.call.step, outcome.value, now)
         arguments = arguments_text(failure)
-        event = p.StepFailed(step.call.step, failure.type, failure.message, arguments, failure.base_type, now)
         spent = outcome.kind in ("spent", "lost")
+        noted = spent and self._input.parking_rules > 0
+        event = p.StepFailed(step.call.step, failure.type, failure.message, arguments, failure.base_type, now, noted)
         if outcome.kind == "ambiguous":
             self._parking.park_ambiguous(step, failure)
         elif outcome.kind == "unread" or (spent and _ends_uncaught(self._evaluator.try_out(event))):
@@ -302,28 +317,24 @@ class RunWorkflow:
             case p.CallTool():
                 self._call(command)
             case p.StartTimer():
-                self._timer_lines[command.timer] = command.line
-                self._timers[command.timer] = asyncio.create_task(self._run_timer(command))
+                self._timers.start(command)
             case p.CancelStep(step):
                 self._parking.forget(step)
                 self._steps.cancel(step)
             case p.CancelTimer(timer):
-                if (task := self._timers.get(timer)) is not None:
-                    task.cancel()
-                    self._forget_timer(timer)
+                self._timers.cancel(timer)
             case p.Output(text):
                 self._stdout.append(text)
+            case p.Fail(spent=spent) if spent and not self._cleaning_up.begun:
+                self._ended_as = command
+                self._parking.park_run(command)
             case p.Finish() | p.Fail():
                 self._end = command
             case _:
                 raise TypeError(f"the machine gave an unknown command: {command!r}")
 
-    async def _run_timer(self, command: p.StartTimer) -> None:
-        await workflow.sleep(max(command.seconds, 0.001), summary=f"L{command.line}")
-        self._happened.append(p.TimerFired(command.timer, self._now()))
-
-    def _forget_timer(self, timer: str) -> None:
-        del self._timers[timer], self._timer_lines[timer]
+    def _timer_fired(self, timer: str) -> None:
+        self._happened.append(p.TimerFired(timer, self._now()))
 
     def _step_ended(self, step: Step, outcome: Outcome) -> None:
         self._happened.append((step, outcome))
@@ -342,6 +353,8 @@ class RunWorkflow:
                 self._decide_machine(decision, failure)
             elif name == ORPHANS:
                 self._orphans_said = decision.action, failure
+            elif name == RUN:
+                self._decide_run(decision)
             else:
                 self._decide_step(self._steps.all[name], decision, failure)
 
@@ -391,11 +404,15 @@ class RunWorkflow:
         else:
             self._end = p.Fail(failure.type, failure.message, death.line)
 
+    def _decide_run(self, decision: Decision) -> None:
+        skipped = p.Finish(json.dumps(decision.value, ensure_ascii=False))
+        self._end = self._ended_as if decision.action == "fail" else skipped
+
     @workflow.query
     def status(self) -> RunView:
         run_id = workflow.info().workflow_id
         return run_details.view(
-            run_id, self._input.plan_id, self._steps, self._timer_lines, self._parking, self._computing
+            run_id, self._input.plan_id, self._steps, self._timers.lines, self._parking, self._computing
         )
 
     @workflow.query

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: Says something to the run.
 Saying = Callable[["Connection"], Awaitable[None]]
 
+#: The name under which a run is parked whose program has ended; as in `weft_workflows.parking`, which is heavy to import.
+WHOLE_RUN = "@run"
 #: Seconds for a worker to take a decision; a first workflow task after a worker's death takes its time.
 _PATIENCE = 15.0
 #: Seconds in which a run that is being worked on has usually taken note of its cancellation.
@@ -61,7 +63,9 @@ def decide(
         decision = Decision(step=named, action=action, value=given, decision_id=decision_id)
         await tell(connection, run_id, decision, patience=_PATIENCE)
 
-    return _tell_and_go_on(run_id, say_it, tools, address=address, state_dir=state_dir, as_json=as_json)
+    maybe_whole = action == "retry" and step in (None, WHOLE_RUN)
+    go_back = go_back_where_it_ended if maybe_whole else None
+    return _tell_and_go_on(run_id, say_it, tools, address=address, state_dir=state_dir, as_json=as_json, first=go_back)
 
 
 def pause_run(run_id: str, *, address: str | None, state_dir: Path | None, as_json: bool) -> int:
@@ -122,24 +126,55 @@ def _parse_value(value: str | None) -> Any:
 
 
 def _tell_and_go_on(
-    run_id: str, say_it: Saying, tools: list[str], *, address: str | None, state_dir: Path | None, as_json: bool
+    run_id: str,
+    say_it: Saying,
+    tools: list[str],
+    *,
+    address: str | None,
+    state_dir: Path | None,
+    as_json: bool,
+    first: Callable[[Connection, str], Awaitable[bool]] | None = None,
 ) -> int:
+    """`first` is asked whether it has done by itself what was to be said."""
     kept = Kept(as_json, state_dir, address)
     with kept.despite_ctrl_c(), open_target(address, state_dir) as target:
         kept.server_stays = target.stays
-        asyncio.run(_tell(run_id, say_it, tools, target, kept))
+        asyncio.run(_tell(run_id, say_it, tools, target, kept, first))
     return kept.tell()
 
 
-async def _tell(run_id: str, say_it: Saying, tools: list[str], target: Target, kept: Kept) -> None:
+async def _tell(
+    run_id: str,
+    say_it: Saying,
+    tools: list[str],
+    target: Target,
+    kept: Kept,
+    first: Callable[[Connection, str], Awaitable[bool]] | None,
+) -> None:
     from weft_worker.runs import status_of
 
     connection, settings, history = await _found(run_id, target)
-    if history.task_queue != settings.task_queue or tools:
+    if first is not None and history.end is None and await first(connection, run_id):
+        await go_on(run_id, tools, target, kept)
+    elif history.task_queue != settings.task_queue or tools:
         await go_on(run_id, tools, target, kept, before=say_it)
-        return
-    await say_it(connection)
-    kept.outcome, _, _ = await status_of(connection, run_id)
+    else:
+        await say_it(connection)
+        kept.outcome, _, _ = await status_of(connection, run_id)
+
+
+async def go_back_where_it_ended(connection: Connection, run_id: str) -> bool:
+    """Ends the execution of a run whose program has ended, so that another one goes on from before the failure by which
+    it has. False where the program has not ended.
+    """
+    from weft_worker.runs import status_of
+    from weft_worker.steering import end_execution
+
+    outcome, _, _ = await status_of(connection, run_id)
+    if not any(row["step"] == WHOLE_RUN for row in outcome.extra.get("parked", ())):
+        return False
+    await end_execution(connection, run_id, "a person has the step that failed tried again, in a new execution")
+    return True
 
 
 async def _pause(run_id: str, target: Target) -> Outcome:

@@ -25,9 +25,6 @@ from weft_workflows.machine.groups import TaskGroup, Timeout
 from weft_workflows.machine.waiting import AsCompleted, CountDown, ShieldedFuture
 from weft_workflows.machine.waits import Deadline, GatheringFuture, Release, WaitForFrame
 
-#: How a driver asks: this and a JSON list of steps.
-GUARDING = "guarding "
-
 
 def guarding(loop: Loop, steps: Sequence[str]) -> list[str]:
     """The ids of the timers that are deadlines around any of these steps, in the order in which they were set."""

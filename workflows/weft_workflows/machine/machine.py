@@ -17,11 +17,12 @@ from typing import Any
 
 from weft_workflows.machine.checkpoint import read_checkpoint, write_checkpoint
 from weft_workflows.machine.deadlocks import deadlock, is_deadlock, standing
-from weft_workflows.machine.futures import CancelledError, Task
-from weft_workflows.machine.guards import GUARDING, guarding
+from weft_workflows.machine.futures import CancelledError, StepFuture, Task
+from weft_workflows.machine.guards import guarding
 from weft_workflows.machine.json_values import from_json, result_json
 from weft_workflows.machine.program import Program
 from weft_workflows.machine.protocol import (
+    GUARDING,
     CancelRun,
     Command,
     Event,
@@ -226,7 +227,8 @@ class Machine:
 
     def _strand(self, task: Task) -> dict[str, Any]:
         lines = [frame.line() for frame in task.frames if frame.line()]
-        return {"id": task.path or "main", "lines": lines, "waits_for": getattr(task.waiting, "step", "")}
+        step = task.waiting.step if isinstance(task.waiting, StepFuture) else ""
+        return {"id": task.path or "main", "lines": lines, "waits_for": step}
 
     def _variables(self) -> dict[str, str]:
         namespace = self._program.namespace

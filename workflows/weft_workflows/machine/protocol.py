@@ -64,6 +64,9 @@ class CancelRun:
     now: float
 
 
+#: How a driver asks which timers are deadlines around steps: `inspect` of this and a JSON list of steps.
+GUARDING = "guarding "
+
 Event = StepSucceeded | StepFailed | TimerFired | CancelRun
 
 
