@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 
 import pytest
+from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 from weft_worker.embedded import ServerInfo
+from weft_worker.storage.directory import PayloadDirectory
 
-from tests.cli.conftest import Weft, await_truth
+from tests.cli.conftest import Inside, Weft, await_truth
 from tests.storage.bucket import local_bucket
 
 pytestmark = pytest.mark.server
@@ -133,3 +136,75 @@ def test_payloads_in_s3_and_a_change_of_the_store(weft_served: Weft) -> None:
         assert weft_served(*run, "in-files", **bucket.environment).json["result"] == result
         assert weft_served("result", "in-files", "--json", **in_s3).json["result"] == result
         assert bucket.keys() == keys
+
+
+def old_garbage(state: Path) -> Path:
+    """A payload that no run has ever had."""
+    kept = PayloadDirectory(state / "payloads")
+    claims = kept._store([Payload(data=b"nobody's" * 10_000)])
+    path = kept.path(claims[0].claim_data["sha256"])
+    os.utime(path, (1e9, 1e9))
+    return path
+
+
+def test_garbage_goes_and_what_runs_need_stays(weft_served: Weft) -> None:
+    weft_served.write("large.py", LARGE_TOOLS)
+    weft_served.write("plan.py", "text = await load(100_000)\nreturn len(await reverse(text + 'garbage'))\n")
+    assert weft_served("run", "plan.py", "--tools", "large.py", "--run-id", "not-garbage").code == 0
+    garbage = old_garbage(weft_served.state)
+    young = garbage.with_name("f" * 64)
+    young.write_bytes(b"young")
+    before = set(payloads(weft_served.state))
+    dry = weft_served("storage", "gc", "--dry-run", "--json")
+    assert dry.code == 0, dry.stderr
+    assert set(payloads(weft_served.state)) == before
+    told = weft_served("storage", "gc")
+    assert (told.code, told.stderr.count("executions read")) == (0, 1), told.stderr
+    said = dry.json
+    assert (said["dry_run"], said["removed"], said["removed_bytes"]) == (True, 1, garbage_size())
+    assert said["directory"] == str(weft_served.state / "payloads")
+    assert f"{said['directory']}: removed 1 payload, 0.1 MB\nruns need" in told.stdout
+    assert "stored too recently to tell" in told.stdout
+    assert set(payloads(weft_served.state)) == before - {garbage}
+    assert weft_served("storage", "gc", "--older-than", "0s", "--json").json["removed"] >= 1
+    assert not young.exists()
+    assert weft_served("result", "not-garbage").stdout.splitlines()[0] == "100007"
+    assert weft_served("steps", "not-garbage", "--json").json["steps"][1]["arguments"]["text"].endswith("garbage")
+    shown = weft_served("storage", "show", "--json").json
+    assert (shown["payloads"], shown["threshold"]) == (len(payloads(weft_served.state)), 24_576)
+    assert [each["name"] for each in shown["namespaces"]] == ["default"]
+
+
+def garbage_size() -> int:
+    return len(Payload(data=b"nobody's" * 10_000).SerializeToString())
+
+
+def test_nothing_goes_where_another_namespace_has_payloads(weft_served: Weft) -> None:
+    garbage = old_garbage(weft_served.state)
+    note = weft_served.state / "payloads" / "namespaces" / "other-id"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps({"id": "other-id", "name": "production", "address": "temporal.example:7233"}))
+    refused = weft_served("storage", "gc", "--json")
+    assert (refused.code, refused.json["error"]["type"]) == (1, "SharedStorage")
+    assert "runs of production of temporal.example:7233 (id other-id) have payloads" in refused.json["error"]["message"]
+    assert garbage.exists()
+    assert weft_served("storage", "gc", "--forget", "other-id", "--dry-run").code == 0
+    assert note.exists()
+    assert weft_served("storage", "gc", "--forget", "other-id").code == 0
+    assert not note.exists()
+    assert not garbage.exists()
+
+
+def test_nothing_goes_where_no_server_answers(weft: Weft) -> None:
+    garbage = old_garbage(weft.state)
+    assert weft("storage", "gc", "--address", "127.0.0.1:1").code == 1
+    assert garbage.exists()
+
+
+def test_times_that_are_none_are_refused(weft_inside: Inside) -> None:
+    for option in ("--older-than", "--ledgers-older-than"):
+        ended = weft_inside("storage", "gc", option, "soon", "--json")
+        assert (ended.code, ended.json["error"]["message"]) == (
+            2,
+            f"{option} soon: no time; write a number and s, m, h or d, such as 30m, 12h, 7d",
+        )

@@ -35,6 +35,7 @@ COMMANDS = [
     "skip",
     "fail",
     "tools",
+    "storage",
 ]
 
 

@@ -38,6 +38,8 @@ _INTERRUPTED = 130
 app = typer.Typer(name="weft", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 tools_app = typer.Typer(no_args_is_help=True, help="Show the tools of files and modules.")
 app.add_typer(tools_app, name="tools")
+storage_app = typer.Typer(no_args_is_help=True, help="Look after the payloads that are kept outside of histories.")
+app.add_typer(storage_app, name="storage")
 
 
 def command(name: str | None = None, *, group: typer.Typer = app, **options: Any) -> Callable[[Command], Command]:
@@ -400,6 +402,52 @@ def tools_show(
     from weft_worker.cli.inspect_tools import show_tool
 
     return show_tool(name, tools or [], as_json=json)
+
+
+@command("show", group=storage_app)
+def storage_show(
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Show where payloads are kept, and how many."""
+    from weft_worker.cli.storage import show_storage
+
+    return show_storage(state_dir=state_dir, as_json=json)
+
+
+@command("gc", group=storage_app)
+def storage_gc(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be removed.")] = False,
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="TIME", help="Leave what was stored since, such as 30m, 12h, 7d.")
+    ] = "1h",
+    ledgers_older_than: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Also remove ledgers of runs that the server has forgotten for so long."),
+    ] = None,
+    forget: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="A namespace that has no runs any more with payloads here. May be repeated."),
+    ] = None,
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Remove payloads that no run on the server needs.
+
+    Reads the histories of all runs that the server still has.
+    """
+    from weft_worker.cli.storage import collect_garbage
+
+    return collect_garbage(
+        dry=dry_run,
+        older_than=older_than,
+        ledgers_older_than=ledgers_older_than,
+        forget=forget or [],
+        address=address,
+        state_dir=state_dir,
+        as_json=json,
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ renews the file's time and mends a damaged one, so that `sweeping` may trust tim
     <directory>/9f/9f86d081…       a payload, as the SDK's message in bytes
     <directory>/9f/.new-…          one that is being written
     <directory>/namespaces/<id>    who has payloads here: sweeping for one namespace would take another's
-    <directory>/ledgers/…          not ours, see `sweeping`
+    <directory>/ledgers/<run>/     what runs have done, see `ledger_folder`
 
 Everyone who reads a run's history needs the directory: workers on several machines share it (`WEFT_PAYLOAD_DIR`).
 """
@@ -23,6 +23,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import (
@@ -40,6 +41,9 @@ DIGEST = "sha256"
 #: How names begin of files that are being written.
 UNFINISHED = ".new-"
 _NAMESPACES = "namespaces"
+LEDGERS = "ledgers"
+#: Bytes that file systems take in a name, less what a suffix may need.
+_NAME_BYTES = 200
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,12 @@ def namespaces_of(directory: Path) -> list[Namespace]:
 def forget_namespace(directory: Path, namespace: Namespace) -> None:
     """Takes the note away that a namespace has payloads in a directory."""
     (directory / _NAMESPACES / namespace.id).unlink(missing_ok=True)
+
+
+def ledger_folder(directory: Path, run_id: str) -> Path:
+    """Where the ledger of a run is kept. Its files may be compressed as a whole (gzip, zlib, bz2, xz)."""
+    name = quote(run_id, safe="").replace(".", "%2E")
+    return directory / LEDGERS / (name if len(name) <= _NAME_BYTES else hashlib.sha256(run_id.encode()).hexdigest())
 
 
 def write_whole(path: Path, data: bytes) -> None:
