@@ -249,6 +249,8 @@ class RunWorkflow:
                 self._take_cancellation()
         self._computing = None
         if not advancing.done():
+            # Whatever comes of it now is of no interest any more.
+            advancing.add_done_callback(lambda task: task.cancelled() or task.exception())
             advancing.cancel()
             return []
         try:

@@ -181,6 +181,9 @@ class Slot:
             if self._coming is not None and self._coming.exception() is None:
                 ending.append(self._coming.result())
             self._process = self._coming = None
+        for process in ending:
+            # One that was still being started when the first look found none may be under a request by now.
+            process.kill()
         with self._turn:
             for process in ending:
                 process.end()
