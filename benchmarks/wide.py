@@ -1,12 +1,13 @@
 """What wide and long runs cost their machine: gathers and loops of many steps in a host, without a server.
 
-    python benchmarks/wide.py [--steps 1000 10000 100000] [--programs gather chain loop] [--order first random]
+    python benchmarks/wide.py [--steps 1000 10000 100000] [--programs gather …] [--order first random]
 
 For each program, size and order of answers it prints: microseconds for each event by the clock and of the host's CPU, the host's
 memory when all strands wait and at its peak, and for a snapshot when all wait, in the middle and at the end of the
 deliveries: milliseconds to take and to restore, bytes, and the number of its parts. Results have 1 kB each.
 
-    gather: N strands of one step           chain: N/3 strands of three steps           loop: N steps one after another
+    gather: N strands of one step      chain: N/3 strands of three steps      loop: N steps one after another
+    group: a TaskGroup of N steps      completed: N steps with as_completed   bounded: N strands, 100 of them at a time
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import itertools
 import json
 import os
 import random
+import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +42,23 @@ async def three(i):
 
 found = await asyncio.gather(*[three(i) for i in range(N // 3)])
 return sum(found)""",
+    "group": """\
+async with asyncio.TaskGroup() as group:
+    tasks = [group.create_task(step(i)) for i in range(N)]
+return len(tasks)""",
+    "completed": """\
+total = 0
+for each in asyncio.as_completed([step(i) for i in range(N)]):
+    total += (await each)["id"]
+return total""",
+    "bounded": """\
+room = asyncio.Semaphore(100)
+
+async def one(i):
+    async with room:
+        return await step(i)
+
+return len(await asyncio.gather(*[one(i) for i in range(N)]))""",
     "loop": """\
 total = 0
 for i in range(N):
@@ -193,8 +212,8 @@ def drive(run: Run, host: Host, events: Iterator[bytes], steps: int) -> None:
     print("\n".join(lines))
     print(
         f"    {clock / last * 1e6:.1f} µs an event, {cpu / last * 1e6:.1f} µs of the host's CPU, the longest "
-        f"{longest * 1e3:.1f} ms; memory {waiting:.0f} MB when all wait, {host.megabytes:.0f} MB at the end, "
-        f"{host.peak:.0f} MB at its peak"
+        f"{longest * 1e3:.1f} ms\n    memory of the host {waiting:.0f} MB when all wait, {host.megabytes:.0f} MB at the end, "
+        f"{host.peak:.0f} MB at its peak; of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:.0f} MB"
     )
 
 
@@ -205,7 +224,7 @@ def main() -> None:
     parser.add_argument("--order", nargs="+", choices=["first", "random"], default=["first", "random"])
     arguments = parser.parse_args()
     for name in arguments.programs:
-        for order in arguments.order if name != "loop" else ["first"]:
+        for order in arguments.order if name != "loop" else arguments.order[:1]:
             for steps in arguments.steps:
                 measure(name, steps, order)
 

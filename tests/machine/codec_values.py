@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from weft_workflows.machine.checkpoint_kinds import BY_TAG, kind_of
-from weft_workflows.machine.codec import Decoder, Encoder
+from weft_workflows.machine.codec import Chunks, Decoder, Encoder
 from weft_workflows.machine.codec_names import Surroundings
 from weft_workflows.machine.program import Program
 from weft_workflows.sandbox.sets import FrozenOrderedSet, OrderedSet
@@ -26,7 +25,8 @@ def encoded(run: Surroundings, value: Any) -> bytes:
 
 
 def decoded(run: Surroundings, data: bytes) -> Any:
-    (value,) = Decoder(run, BY_TAG, json.loads(data.decode("utf-8", "surrogatepass")), lambda _: None).decode()
+    table, chunks = Chunks.split(data.decode("utf-8", "surrogatepass"))
+    (value,) = Decoder(run, BY_TAG, chunks, table["late"], lambda _: None).decode()
     return value
 
 

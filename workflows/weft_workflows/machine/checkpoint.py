@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 from weft_compiler.plan import running_python
 
 from weft_workflows.machine.checkpoint_kinds import BY_TAG, kind_of
-from weft_workflows.machine.codec import DamagedCheckpoint, Decoder, Encoder, json_bytes
+from weft_workflows.machine.codec import Chunks, DamagedCheckpoint, Decoder, Encoder, json_bytes
 from weft_workflows.machine.codec_names import Surroundings
 from weft_workflows.machine.codec_values import random_state, set_random_state
 from weft_workflows.machine.futures import Task
@@ -85,7 +84,7 @@ def read_checkpoint(data: bytes, trace: Callable[[int], None]) -> tuple[Program,
     Raises WrongCheckpoint for one of another version, DamagedCheckpoint for what is none.
     """
     checkpoint, *blocks = parts_of(data)
-    kept = _read(checkpoint)
+    kept, chunks = _read(checkpoint)
     program = Program(load_unit(kept["plan"]), kept["seed"], trace)
     run = Surroundings(program)
     run.results = ResultTable.of(kept if "results" in kept else None, blocks)
@@ -95,17 +94,18 @@ def read_checkpoint(data: bytes, trace: Callable[[int], None]) -> tuple[Program,
         _set_namespace(program, state[0])
         _set_identities(program, state[1])
 
-    *_before, main, flags, loop, own = Decoder(run, BY_TAG, kept, ready).decode()
+    *_before, main, flags, loop, own = Decoder(run, BY_TAG, chunks, kept["late"], ready).decode()
     # Last, because hashes and comparisons of the orchestration's own may have used chance, and may have printed.
     _set_loop_state(program, loop)
     _set_run_state(program, own)
     return program, main, flags, kept["plan"]
 
 
-def _read(data: bytes) -> dict[str, Any]:
+def _read(data: bytes) -> tuple[dict[str, Any], Iterable[list[Any]]]:
+    """A checkpoint without its records, and those."""
     try:
         text = data if data.startswith(b"{") else zlib.decompress(data)
-        kept: dict[str, Any] = json.loads(text.decode("utf-8", "surrogatepass"))
+        kept, chunks = Chunks.split(text.decode("utf-8", "surrogatepass"))
         version, python = kept["weft"], kept["python"]
     except (ValueError, KeyError, TypeError, zlib.error) as problem:
         raise DamagedCheckpoint(f"this is not a checkpoint: {problem}") from None
@@ -119,7 +119,7 @@ def _read(data: bytes) -> dict[str, Any]:
             f"the checkpoint was written by Python {python}, this worker runs {running_python()}; "
             f"continue the run on a worker with Python {python}"
         )
-    return kept
+    return kept, chunks
 
 
 # -- the parts of the state ------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,11 @@ _SHORT = 64
 #: Integers of a larger size are written in hexadecimal, which has no limit of digits.
 _SMALL = 1 << 64
 _STRINGS = frozenset((str,))
-#: Records that become text together.
+#: Records that become text together, and objects again.
 _RECORDS_AT_ONCE = 4096
+#: What stands around the records and between those chunks of them. Neither can be inside of a string, where quotes and ends
+#: of lines have a backslash before them.
+_BEFORE, _BETWEEN, _BEHIND = b'"records":[', b",\n", b'],"late":'
 
 Taken = tuple[Sequence[Any], Sequence[Any] | None]
 
@@ -52,7 +55,8 @@ class Kind:
 
     `take(run, value)` gives parts and contents; `make(run, *parts)` the object; `fill(run, object, contents)` completes it.
     `hashes` says which contents are hashed when they are put in: every `hashes`-th, 0 for none. `last` fills after
-    everything else. `layout` names what is stored, for the fingerprint.
+    everything else. `light` fills before everything else, since it only puts objects in their places, whatever state those are in.
+    `layout` names what is stored, for the fingerprint.
     """
 
     tag: str
@@ -62,6 +66,7 @@ class Kind:
     fill: Callable[[Any, Any, list[Any]], None] | None = None
     hashes: int = 0
     last: bool = False
+    light: bool = False
 
 
 def json_bytes(value: Any) -> bytes:
@@ -91,10 +96,10 @@ class Encoder:
         records = self._records(root)
         texts: list[bytes] = []
         while chunk := list(itertools.islice(records, _RECORDS_AT_ONCE)):
-            texts += [b"," if texts else b'"records":[', json_bytes(chunk)[1:-1]]
+            texts += [_BETWEEN if texts else _BEFORE, json_bytes(chunk)[1:-1]]
         # What hashes others is rare; only then is all of it looked at again.
         again = json.loads(b"[" + b"".join(texts[1:]) + b"]") if self._late else []
-        return [*texts, b'],"late":', json_bytes(_hash_order(again, self._late))]
+        return [*texts, _BEHIND, json_bytes(_hash_order(again, self._late))]
 
     def _records(self, root: Any) -> Iterator[Any]:
         self._put(root)
@@ -224,50 +229,103 @@ def _references(record: Any, keys_only: bool) -> list[int]:
     return [each[0] for each in values if type(each) is list]
 
 
+class Chunks:
+    """The records of a table that is still text: each iteration reads them anew, so that few are in memory at a time."""
+
+    def __init__(self, text: str, start: int, end: int) -> None:
+        self._text = text
+        self._start = start
+        self._end = end
+
+    @classmethod
+    def split(cls, text: str) -> tuple[dict[str, Any], Iterable[list[Any]]]:
+        """A JSON object that holds a table, without its records; and those, in chunks. Raises ValueError, KeyError."""
+        start, end = text.find(_BEFORE.decode()), text.rfind(_BEHIND.decode())
+        if start < 0 or end < 0:
+            # Written by somebody else.
+            whole = json.loads(text)
+            return whole, [whole.pop("records")]
+        others = {**json.loads(text[:start].removesuffix(",") + "}"), **json.loads("{" + text[end + 2 :])}
+        return others, cls(text, start + len(_BEFORE), end)
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        between, at = _BETWEEN.decode(), self._start
+        while at < self._end:
+            end = self._text.find(between, at, self._end)
+            end = self._end if end < 0 else end
+            yield json.loads(f"[{self._text[at:end]}]")
+            at = end + len(between)
+
+
 _ABSENT = object()
 
 
 class Decoder:
-    """Reads one table. Objects are made in dependency order, then filled in that order.
+    """Reads one table. Objects are made in dependency order, then filled in that order, light ones first.
 
-    `ready(root)` is called before the first object is hashed, which may run code of the orchestration.
+    `chunks` are its records; those of light objects, of which a wide run has hundreds of thousands, are read twice rather
+    than kept. `ready(root)` is called before the first object is hashed, which may run code of the orchestration.
     """
 
-    def __init__(self, run: Any, kinds: dict[str, Kind], table: dict[str, Any], ready: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        run: Any,
+        kinds: dict[str, Kind],
+        chunks: Iterable[list[Any]],
+        late: list[int],
+        ready: Callable[[Any], None],
+    ) -> None:
         self._run = run
         self._ready = ready
         self._kinds = kinds
-        self._records: list[Any] = table["records"]
-        self._late: list[int] = table["late"]
-        self._objects: list[Any] = [_ABSENT] * len(self._records)
+        self._chunks = chunks
+        self._late = late
+        self._objects: list[Any] = []
+        #: Records that are needed again, by their number.
+        self._records: dict[int, Any] = {}
         self._made: list[int] = []
 
     def decode(self) -> Any:
         """The root. Raises DamagedCheckpoint where objects need each other to be made."""
-        for index, record in enumerate(self._records):
-            self._make_plain(index, record)
-        for index, record in enumerate(self._records):
-            if self._objects[index] is not _ABSENT:
-                continue
-            if record[1] or (kind := self._kinds.get(record[0])) is None:
+        light = [self._begin(chunk) for chunk in self._chunks]
+        for index in self._records:
+            if self._objects[index] is _ABSENT:
                 self._make(index)
-            else:
-                # Most objects need nothing to be made.
-                self._objects[index] = kind.make(self._run)
-                self._made.append(index)
+        self._fill_light(light)
         self._fill_all()
         return self._objects[0]
 
-    def _make_plain(self, index: int, record: Any) -> None:
+    def _begin(self, chunk: list[Any]) -> bool:
+        """Makes what needs no other object. Whether the chunk holds light ones."""
+        light = False
+        for index, record in enumerate(chunk, len(self._objects)):
+            made = self._begun(index, record)
+            light = light or (made is not _ABSENT and index not in self._records)
+            self._objects.append(made)
+        return light
+
+    def _begun(self, index: int, record: Any) -> Any:
         if type(record) is str:
-            self._objects[index] = record
-        elif record[0] == "l" or record[0] == "o":
-            self._objects[index] = record[1]
-        elif record[0] == "d":
-            self._objects[index] = {}
-        else:
+            return record
+        kind = self._kinds.get(record[0])
+        if kind is not None and kind.light and not (record[1] and any(type(each) is list for each in record[1])):
+            return kind.make(self._run, *record[1])
+        self._records[index] = record
+        if record[0] == "l" or record[0] == "o" or record[0] == "d":
+            self._made.append(index)
+            return {} if record[0] == "d" else record[1]
+        return _ABSENT
+
+    def _fill_light(self, chunks: list[bool]) -> None:
+        first = 0
+        if not any(chunks):
             return
-        self._made.append(index)
+        for chunk, light in zip(self._chunks, chunks, strict=True):
+            if light:
+                for index, record in enumerate(chunk, first):
+                    if type(record) is not str and index not in self._records:
+                        self._fill(index, record, self._kinds[record[0]])
+            first += len(chunk)
 
     def _make(self, start: int) -> None:
         objects, stack, opened = self._objects, [start], set()
@@ -301,7 +359,7 @@ class Decoder:
         last: list[int] = []
         for index in self._made:
             record = self._records[index]
-            if index in late or type(record) is str:
+            if index in late:
                 continue
             kind = self._kinds.get(record[0])
             if kind is not None and kind.last:

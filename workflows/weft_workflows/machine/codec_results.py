@@ -21,4 +21,4 @@ def _fill(_run: Surroundings, target: Unread, contents: list[Any]) -> None:
     (target.value,) = contents
 
 
-KINDS: dict[type, Kind] = {Unread: Kind("result", "number, or none; value", _take, _make, _fill)}
+KINDS: dict[type, Kind] = {Unread: Kind("result", "number, or none; value", _take, _make, _fill, light=True)}

@@ -58,7 +58,7 @@ def slots_kind(kind: Any) -> Kind:
     def fill(_run: Surroundings, target: Any, contents: list[Any]) -> None:
         set_fields(target, fields, contents)
 
-    return Kind(f"slots {kind.__qualname__}", " ".join(fields), take, blank(kind), fill)
+    return Kind(f"slots {kind.__qualname__}", " ".join(fields), take, blank(kind), fill, light=True)
 
 
 #: Makes a collection of its members.
@@ -86,7 +86,7 @@ def members_kind(kind: Any, wraps: dict[str, Wrap]) -> Kind:
             setattr(target, name, wrap(members))
 
     layout = f"{' '.join(fields)}; members of {' '.join(wraps)}"
-    return Kind(kind.__qualname__, layout, take, blank(kind), fill)
+    return Kind(kind.__qualname__, layout, take, blank(kind), fill, light=True)
 
 
 def counted(members: Iterable[Any]) -> list[Any]:

@@ -239,14 +239,18 @@ KINDS: dict[type, Kind] = {
         _strand,
         blank(Task),
         _fill_strand,
+        light=True,
     ),
-    StepFuture: Kind("step", f"step, callbacks, {' '.join(_OUTCOME)}", _step, blank(StepFuture), _fill_step),
+    StepFuture: Kind(
+        "step", f"step, callbacks, {' '.join(_OUTCOME)}", _step, blank(StepFuture), _fill_step, light=True
+    ),
     GraphFrame: Kind(
         "activation",
         f"function; node, awaiting, variables, temporaries, cells, cursors: {sorted(_LENGTHS.items())}",
         _frame,
         _make_frame,
         _fill_frame,
+        light=True,
     ),
     **{kind: members_kind(kind, wraps) for kind, wraps in _MEMBERS.items()},
 }
