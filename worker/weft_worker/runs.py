@@ -16,7 +16,6 @@ from datetime import timedelta
 from pathlib import PurePath
 from typing import Any, Literal
 
-from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import (
     Client,
     WorkflowExecution,
@@ -42,9 +41,10 @@ from weft_workflows.payload_sizes import PAYLOAD_LIMIT
 from weft_workflows.starting import start_options
 
 from weft_worker.connect import Connection
-from weft_worker.history import RunHistory, Step, step_id_of, words_of
+from weft_worker.history import RunHistory, Step
 from weft_worker.outcome import Outcome, OutcomeError
 from weft_worker.problems import CommandFailed, failed, misused
+from weft_worker.running_steps import mark_running
 from weft_worker.storage.errors import PayloadMissing, PayloadNotStored
 
 #: Seconds between two looks at whether a run has come to wait for a person: soon after something happened,
@@ -154,7 +154,7 @@ async def status_of(connection: Connection, run_id: str) -> tuple[Outcome, RunHi
     history = await read_history(connection, run_id)
     if history.end is not None:
         return outcome_of(history, connection, run_id), history, None
-    await _mark_running(connection.client, run_id, history)
+    await mark_running(connection.client, run_id, history)
     view = await query_status(connection.client, run_id)
     standing = Standing.of_view(view) if view is not None else await _remembered(connection.client, run_id, history)
     return open_outcome(history, connection, run_id, standing), history, view
@@ -326,23 +326,6 @@ async def _await_parked(client: Client, run_id: str, stirred: asyncio.Event) -> 
 def _is_left_to_people(view: RunView) -> bool:
     """Parked, or paused with nothing in flight any more."""
     return view.status == "parked" or (view.status == "paused" and not view.steps_running and view.computing is None)
-
-
-async def _mark_running(client: Client, run_id: str, history: RunHistory) -> None:
-    """History tells of an attempt when it is over; which steps are being run now, where, and how far they say they are,
-    only the server knows.
-    """
-    described = await client.get_workflow_handle(run_id).describe()
-    for pending in described.raw_description.pending_activities:
-        step = history.steps.get(step_id_of(pending.activity_id))
-        if step is None:
-            continue
-        if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED:
-            step.state = "running"
-        step.attempt, step.worker = pending.attempt, pending.last_worker_identity or step.worker
-        step.progress = tuple(await client.data_converter.decode(pending.heartbeat_details.payloads))
-        if pending.HasField("last_failure"):
-            step.error = f"attempt {pending.attempt - 1}: {words_of(pending.last_failure)}"
 
 
 def _done(history: RunHistory) -> int:

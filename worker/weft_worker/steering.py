@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from weft_workflows.messages import LIMIT_CLEANUP, Decision
@@ -19,10 +19,9 @@ from weft_workflows.messages import LIMIT_CLEANUP, Decision
 from weft_worker.connect import Connection
 from weft_worker.history import RunHistory, Step
 from weft_worker.problems import failed
+from weft_worker.running_steps import children_of
 from weft_worker.runs import no_run, read_history, refuse_closed
 
-#: What stands between a run's id and the rest in the ids of workflows that work for it.
-_CHILD_MARK = "//"
 #: What the server answers to an update while a run goes on in a new execution.
 _PASSING = (RPCStatusCode.ABORTED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED)
 _PAUSE_BETWEEN_TRIES = 0.2
@@ -74,12 +73,12 @@ async def kill(connection: Connection, run_id: str, reason: str) -> list[InFligh
     history = await read_history(connection, run_id)
     try:
         await refuse_closed(connection, run_id)
-        children = await _children(client, run_id)
+        children = await children_of(client, run_id)
         await client.get_workflow_handle(run_id).terminate(reason=reason)
     except RPCError as error:
         raise no_run(run_id, error) from None
     # Looked for once more: the run may have started some until it ended.
-    for child in sorted(children | await _children(client, run_id)):
+    for child in sorted(children | await children_of(client, run_id)):
         with suppress(RPCError):  # ended by itself meanwhile
             await client.get_workflow_handle(child).terminate(reason=reason)
     return _in_flight(await read_history(connection, run_id), history)
@@ -104,17 +103,6 @@ def _effects(history: RunHistory) -> dict[str, str]:
 
     assert history.input is not None
     return {tool["name"]: tool.get("effect", "write") for tool in json.loads(history.input.plan)["tools"]}
-
-
-async def _children(client: Client, run_id: str) -> set[str]:
-    """The open workflows that work for a run: those that its execution knows, and those of earlier executions."""
-    described = await client.get_workflow_handle(run_id).describe()
-    found = {child.workflow_id for child in described.raw_description.pending_children}
-    quoted = f"{run_id}{_CHILD_MARK}".replace("\\", "\\\\").replace("'", "\\'")
-    query = f"WorkflowId STARTS_WITH '{quoted}' AND ExecutionStatus = 'Running'"
-    with suppress(RPCError):  # a server whose lists cannot be searched like this
-        found |= {each.id async for each in client.list_workflows(query)}
-    return {each for each in found if each.startswith(f"{run_id}{_CHILD_MARK}")}
 
 
 async def _update(

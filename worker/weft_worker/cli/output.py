@@ -116,7 +116,7 @@ def _print_parked(run_id: str, parked: dict[str, Any], place: str) -> None:
     name = f"{shlex.quote(run_id)} {shlex.quote(parked['step'])}"
     where = f"line {parked['line']}: " if parked["line"] else ""
     say(f"parked: {where}{parked['message']}")
-    if parked.get("worker"):
+    if parked["reason"] == "ambiguous" and parked.get("worker"):
         say(f"  its last worker was: {parked['worker']}")
     again = "leave that as it is:" if parked["reason"] == "orphans" else "try it again:       "
     say(f"  {again} weft retry {name}{place}")
