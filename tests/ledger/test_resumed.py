@@ -242,3 +242,35 @@ def test_a_run_can_be_resumed_many_times() -> None:
     assert not finished_twice
     # Each kill leaves one step in flight, which runs again.
     assert len(world.calls) == 12 + 4
+
+
+def test_a_fork_has_the_past_up_to_a_step() -> None:
+    world = World(broken={"read(a)": ValueError("no")})
+    source = """
+import uuid
+key = str(uuid.uuid4())
+try:
+    await read("a")
+except ValueError:
+    await asyncio.sleep(60)
+await put("key", key)
+await look("b")
+return key
+"""
+    first = run(world, source)
+    world.taken()
+    record = first.ledger.forked("look", other_inputs=False)
+    second = run(world, source, record=record)
+    assert second.result == first.result
+    assert world.taken() == ["look(b)"]
+    with pytest.raises(KeyError):
+        first.ledger.forked("no such step", other_inputs=False)
+
+
+def test_a_fork_does_not_ask_for_what_the_old_run_has_in_flight() -> None:
+    source = "return await asyncio.gather(put('a', 1), look('b'))\n"
+    world = World()
+    first = run(world, source, kill_after=0)
+    world.taken()
+    run(world, source, record=first.ledger.forked("gather/look[0]", other_inputs=False))
+    assert world.taken() == ["put(a, 1)", "look(b)"]

@@ -7,6 +7,7 @@ has the old one's plan, inputs and settings unless a person gives others.
 from __future__ import annotations
 
 import asyncio
+import difflib
 import json
 import uuid
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from weft_compiler.reading import read_plan
 from weft_workflows import evaluators
 from weft_workflows.ledger import Ledger, NothingToResume
@@ -24,7 +25,9 @@ from weft_workflows.rehearsal import Rehearsal, rehearse
 from weft_workflows.starting import start_options
 
 from weft_worker.ledgers import read_ledger, read_lineage
-from weft_worker.problems import failed
+from weft_worker.problems import CommandFailed, failed, misused
+from weft_worker.runs import read_history
+from weft_worker.steering import kill
 
 if TYPE_CHECKING:
     from weft_compiler.plan import Plan
@@ -54,21 +57,63 @@ async def ledger_of(connection: Connection, run_id: str, hosts: HostPool) -> Led
 
 async def start_again(connection: Connection, run_id: str, run: RunInput, record: Record, task_queue: str) -> None:
     """Starts an execution that begins with a past. Raises CommandFailed where another one is open."""
-    plan = read_plan(run.plan)
-    start = start_options(plan, run.inputs, run.options, run_id=run_id, task_queue=task_queue)
-    del start["arg"]
+    start = start_options(read_plan(run.plan), run.inputs, run.options, run_id=run_id, task_queue=task_queue)
+    # As it was, with the rules of the time when the run began: its idempotency keys must not change.
+    start["arg"] = run
+    await _start(connection, start, record, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+
+
+async def _start(connection: Connection, start: dict[str, Any], record: Record, reuse: WorkflowIDReusePolicy) -> None:
+    run, run_id = start.pop("arg"), start["id"]
     past = Payload(metadata={"encoding": b"binary/plain"}, data=record_bytes(record))
     try:
         await connection.client.start_workflow(
             **start,
             args=[run, RawValue(past)],
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_reuse_policy=reuse,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
         )
     except WorkflowAlreadyStartedError:
+        if reuse is WorkflowIDReusePolicy.REJECT_DUPLICATE:
+            raise misused(f"there is a run {run_id} already: choose another --run-id") from None
         raise failed(f"somebody else has gone on with {run_id} meanwhile: see `weft status {run_id}`") from None
     except RPCError as error:
         raise failed(f"the server refused to go on with the run: {error.message}", run_id=run_id) from None
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A new run that goes another way than an old one, from the call of a step on."""
+
+    run_id: str
+    task_queue: str
+    at: str
+    #: None: those of the old run.
+    inputs: dict[str, Any] | None = None
+    tool_sources: tuple[str, ...] = ()
+
+
+async def fork_run(connection: Connection, run_id: str, history: RunHistory, fork: Fork, hosts: HostPool) -> None:
+    """Starts a run that begins with what an old one had done when it called a step. Returns when the server has
+    recorded it. Raises CommandFailed where the old run has not called that step.
+    """
+    old = history.input
+    assert old is not None
+    ledger = await ledger_of(connection, run_id, hosts)
+    try:
+        record = ledger.forked(fork.at, other_inputs=fork.inputs is not None)
+    except KeyError:
+        raise misused(_no_step(run_id, fork.at, [call.step for call in ledger.calls()])) from None
+    options = old.options.model_copy(update={"tool_sources": fork.tool_sources or old.options.tool_sources})
+    inputs = old.inputs if fork.inputs is None else fork.inputs
+    start = start_options(read_plan(old.plan), inputs, options, run_id=fork.run_id, task_queue=fork.task_queue)
+    await _start(connection, start, record, reuse=WorkflowIDReusePolicy.REJECT_DUPLICATE)
+
+
+def _no_step(run_id: str, step: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(step, known, n=3, cutoff=0.4)
+    like = f"; close to it: {', '.join(near)}" if near else ""
+    return f"the run {run_id} has not called a step {step}{like}; see `weft steps {run_id}`"
 
 
 @dataclass(frozen=True)
@@ -125,12 +170,12 @@ def _changed(history: RunHistory, change: Change) -> RunInput:
 
 
 async def _end(connection: Connection, run_id: str) -> None:
-    """Ends an open run: only then is it known what it has done."""
+    """Ends an open run and what works for it: only then is it known what it has done."""
     try:
-        await connection.client.get_workflow_handle(run_id).terminate("goes on with a changed orchestration")
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:  # it has ended by itself
-            raise failed(f"the server did not end the run: {error.message}", run_id=run_id) from None
+        await kill(connection, run_id, "goes on with a changed orchestration")
+    except CommandFailed:
+        if (await read_history(connection, run_id)).end is None:
+            raise  # else it has ended by itself meanwhile
 
 
 def _rehearsed(run: RunInput, record: Record, ledger: Ledger, hosts: HostPool) -> Rehearsal:

@@ -233,6 +233,35 @@ def resume(
     return resume_here(run, tools or [], address=address, state_dir=state_dir, as_json=json)
 
 
+@command()
+def fork(
+    run: o.Run,
+    at: Annotated[str, typer.Option("--at", metavar="STEP", help="The step from whose call on all runs anew.")],
+    inputs: o.Inputs = None,
+    run_id: o.RunId = None,
+    tools: o.Tools = None,
+    address: o.Address = None,
+    state_dir: o.StateDir = None,
+    json: o.Json = False,
+) -> int:
+    """Start a new run that begins with an old one's past.
+
+    What the old run had done when it called the step is reused. The old run is left as it is; it may still go on.
+    """
+    from weft_worker.cli.fork import fork_here
+
+    return fork_here(
+        run,
+        at,
+        tools or [],
+        inputs=inputs,
+        new_id=run_id,
+        address=address,
+        state_dir=state_dir,
+        as_json=json,
+    )
+
+
 @command("compile")
 def compile_(
     plan: o.Plan,

@@ -202,7 +202,7 @@ async def _run(
 
     connection = await connect(target, settings)
     run_id = run_id or new_run_id(prepared.plan.file)
-    queue = _own_queue(settings.task_queue, run_id)
+    queue = own_queue(settings.task_queue, run_id)
     options = patience.options(
         prepared.tool_sources, payload_limit=settings.payload_limit, cleanup_limit=settings.cleanup_limit
     )
@@ -213,7 +213,7 @@ async def _run(
         kept.outcome = await wait_for(connection, run_id, queue, catalog, settings, target, interrupted, hosts=hosts)
 
 
-def _own_queue(shared: str, run_id: str) -> str:
+def own_queue(shared: str, run_id: str) -> str:
     """A queue for one run: another `weft run` at the same server may not have this run's tools."""
     queue = f"{shared}:{run_id}"
     return queue if len(queue.encode()) <= NAME_BYTES else f"{shared}:{sha256(run_id.encode()).hexdigest()}"
