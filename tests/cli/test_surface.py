@@ -16,6 +16,7 @@ from tests.cli.conftest import Inside, Weft
 COMMANDS = [
     "run",
     "resume",
+    "fork",
     "compile",
     "explain",
     "dev",
