@@ -82,10 +82,10 @@ class RecordedRun(RunWorkflow):
 
     def _event_of(self, step: Step, outcome: Outcome) -> p.Event | None:
         if step.state != "cancelled" and outcome.failure is not None:
-            if outcome.kind == "ambiguous":
-                self._ledger.ambiguous(step.call.step)
-            else:
+            if outcome.kind in ("answer", "spent"):
                 self._ledger.refused(step.call.step)
+            else:
+                self._ledger.ambiguous(step.call.step)
         return super()._event_of(step, outcome)
 
     def tell_rest(self) -> None:
