@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio.service import RPCError
 from weft_activities import tool
 from weft_activities.tool import Tool, tool_of
 from weft_workflows.evaluators import EVALUATOR_DIED, Death
 from weft_workflows.host.limits import HostLimits
-from weft_workflows.messages import RunOptions, RunView
+from weft_workflows.messages import ParkedStep, RunOptions, RunView
 
 from tests.temporal.conftest import Handle, eventually
-from tests.temporal.test_parking import decide, parked
+from tests.temporal.test_parking import decide
 from tests.temporal.tools import TOOLS
 
 
@@ -64,12 +67,20 @@ class RecordedRun:
     loses_its_worker: bool = False
 
 
+async def parked_row(handle: Handle) -> ParkedStep | None:
+    """What is parked, whatever else of the run goes on."""
+    with suppress(RPCError):
+        view = await handle.query("status", result_type=RunView, rpc_timeout=timedelta(seconds=3))
+        return view.parked[0] if view.parked else None
+    return None
+
+
 def decisions(*made: dict[str, Any]) -> Act:
     """Waits until the run is parked, and decides, as often as there are decisions."""
 
     async def act(handle: Handle) -> None:
         for number, decision in enumerate(made):
-            row = await eventually(lambda: parked(handle))
+            row = await eventually(lambda: parked_row(handle))
             await decide(handle, step=row.step, decision_id=f"d{number}", **decision)
 
     return act
@@ -113,7 +124,28 @@ async def is_computing(handle: Handle) -> None:
 
 
 async def is_parked(handle: Handle) -> None:
-    await eventually(lambda: parked(handle))
+    await eventually(lambda: parked_row(handle))
+
+
+async def started(handle: Handle) -> None:
+    """The server knows that a step is being carried out."""
+
+    async def known() -> bool:
+        described = await handle.describe()
+        return any(pending.state == 2 for pending in described.raw_description.pending_activities)
+
+    await eventually(known)
+
+
+async def passes_while_parked(handle: Handle) -> None:
+    """A timer fires while the run is parked; then a person decides."""
+
+    async def fired() -> bool:
+        return any(e.HasField("timer_fired_event_attributes") for e in (await handle.fetch_history()).events)
+
+    await is_parked(handle)
+    await eventually(fired)
+    await decisions({"action": "skip", "value": 1})(handle)
 
 
 def dies_at(step: str) -> Act:
@@ -387,6 +419,55 @@ async def main():
     return [len(text) for text in await asyncio.gather(*[echo("y" * 900_000) for _ in range(3)])]
 """
 
+PARKED_UNDER_A_DEADLINE = """
+import asyncio
+
+async def guarded(log, gate):
+    async with asyncio.timeout(900):
+        return await hanging_write(log, gate)
+
+async def main(log, gate):
+    pause = asyncio.create_task(asyncio.sleep(0.3, "slept"))
+    first, second = await asyncio.gather(asyncio.wait_for(guarded(log, gate), 600), echo("sibling"))
+    return [first, second, await pause, await echo("after")]
+"""
+
+SPENT_UNDER_A_DEADLINE = """
+import asyncio
+
+async def main(log):
+    try:
+        return [await asyncio.wait_for(flaky(log, 9), 600), await echo("after")]
+    except ConnectionError as e:
+        print("log and raise:", e)
+        raise
+"""
+
+DEADLINE_PASSES_WHILE_PARKED = """
+import asyncio
+
+async def main(log, gate):
+    sibling = asyncio.create_task(asyncio.wait_for(gated_read(log, "never"), 2.5))
+    first = await hanging_write(log, gate)
+    try:
+        await sibling
+    except asyncio.TimeoutError:
+        return [first, await echo("too late")]
+"""
+
+SUPPRESSED = """
+import asyncio
+from contextlib import suppress
+
+async def main(log):
+    found = []
+    with suppress(ConnectionError):
+        found.append(await flaky(log, 9))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(echo(n)) for n in range(3)]
+    return [found, [t.result() for t in tasks]]
+"""
+
 LOST_WORKER = """
 import asyncio
 
@@ -431,6 +512,11 @@ def kinds() -> list[RecordedRun]:
         RecordedRun("cancelled", CLEANS_UP, {"log": "log"}, act=in_order(exists("log"), cancels)),
         RecordedRun("cancellation-caught", CATCHES_CANCELLATION, {"log": "log"}, act=in_order(exists("log"), cancels)),
         RecordedRun("cancelled-while-parked", HANGS, waits, act=in_order(is_parked, cancels)),
+        RecordedRun("parked-under-a-deadline", PARKED_UNDER_A_DEADLINE, waits, act=decisions(RETRY, SKIP)),
+        RecordedRun("spent-under-a-deadline", SPENT_UNDER_A_DEADLINE, {"log": "log"}, act=decisions(SKIP)),
+        RecordedRun("deadline-passes-while-parked", DEADLINE_PASSES_WHILE_PARKED, waits, act=passes_while_parked),
+        RecordedRun("spent-suppressed", SUPPRESSED, {"log": "log"}),
+        RecordedRun("cancelled-in-long-step", CLEANS_UP, {"log": "log"}, act=in_order(started, cancels)),
         RecordedRun("evaluator-died-retried", GATED, waits, act=death(decisions(RETRY))),
         RecordedRun("evaluator-died-failed", GATED, waits, act=death(decisions(FAIL))),
         RecordedRun("evaluator-died-cancelled", GATED, waits, act=death(in_order(is_parked, cancels))),

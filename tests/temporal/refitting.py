@@ -1,7 +1,7 @@
 """Replays recorded histories on today's code: `python -m tests.temporal.refitting FILE…`; one line for each.
 
-The SDK compares the commands of a replay with those in history by their kinds and ids; what a step is called with and
-what the run gives in the end is compared here.
+The SDK compares the commands of a replay with those in history by their kinds and ids; what a step is called with, how long
+a timer is, and what the run gives in the end is compared here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.client import WorkflowHistory
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
@@ -27,7 +29,10 @@ from temporalio.worker import (
     Interceptor,
     Replayer,
     StartActivityInput,
+    UnsandboxedWorkflowRunner,
     WorkflowInboundInterceptor,
+    WorkflowInstance,
+    WorkflowInstanceDetails,
     WorkflowInterceptorClassInput,
     WorkflowOutboundInterceptor,
 )
@@ -46,7 +51,10 @@ _AT_EVENT = re.compile(r"HistoryEvent\(id: (\d+)|event_id: (\d+)")
 class Replayed:
     """What a replay has done, to be compared with history."""
 
+    #: The arguments of steps by the ids of their activities.
     steps: dict[str, bytes] = field(default_factory=dict)
+    #: Seconds of timers by their ids.
+    timers: dict[str, float] = field(default_factory=dict)
     #: The result as plain data, or the type and the message of what the run failed with.
     end: Any = None
 
@@ -89,6 +97,25 @@ class _Outbound(WorkflowOutboundInterceptor):
         return super().start_activity(step)
 
 
+class WatchingRunner(UnsandboxedWorkflowRunner):
+    """Notes the timers, which no interceptor sees, of the commands that leave a workflow."""
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        instance = super().create_instance(det)
+        activate = instance.activate
+
+        def watched(activation: WorkflowActivation) -> WorkflowActivationCompletion:
+            completion = activate(activation)
+            for command in completion.successful.commands:
+                if command.HasField("start_timer"):
+                    started = command.start_timer
+                    _replayed.timers[str(started.seq)] = started.start_to_fire_timeout.ToTimedelta().total_seconds()
+            return completion
+
+        instance.activate = watched  # type: ignore[method-assign]
+        return instance
+
+
 async def main(files: list[Path]) -> None:
     # What differs is printed below; the SDK and its core would log it as well.
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)
@@ -102,6 +129,7 @@ async def main(files: list[Path]) -> None:
             workflows=[RunWorkflow],
             data_converter=converter(Path(payloads)),
             interceptors=[Watching()],
+            unsandboxed_workflow_runner=WatchingRunner(),
             runtime=runtime,
         )
         for file in files:
@@ -125,16 +153,31 @@ async def _refit(replayer: Replayer, file: Path) -> str:
 
 def _compare(history: WorkflowHistory) -> None:
     for event in history.events:
-        scheduled = event.activity_task_scheduled_event_attributes
-        if scheduled.activity_id in _replayed.steps:
-            recorded, now = scheduled.input.payloads[0].data, _replayed.steps.pop(scheduled.activity_id)
-            if recorded != now:
-                raise Differs(
-                    f"the step {scheduled.activity_id} (HistoryEvent(id: {event.event_id})) was called with"
-                    f" {recorded.decode()[:500]} and is now called with {now.decode()[:500]}"
-                )
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            _compare_step(event)
+        elif event.HasField("timer_started_event_attributes"):
+            _compare_timer(event)
     if (ended := _end_of(history.events[-1])) is not None and ended != _replayed.end:
         raise Differs(f"the run ended with {str(ended)[:500]} and now ends with {str(_replayed.end)[:500]}")
+
+
+def _compare_step(event: HistoryEvent) -> None:
+    scheduled = event.activity_task_scheduled_event_attributes
+    if scheduled.activity_type.name == ADVANCE:
+        return
+    recorded, now = scheduled.input.payloads[0].data, _replayed.steps[scheduled.activity_id]
+    if recorded != now:
+        raise Differs(
+            f"the step {scheduled.activity_id} (HistoryEvent(id: {event.event_id})) was called with"
+            f" {recorded.decode()[:500]} and is now called with {now.decode()[:500]}"
+        )
+
+
+def _compare_timer(event: HistoryEvent) -> None:
+    started = event.timer_started_event_attributes
+    recorded, now = started.start_to_fire_timeout.ToTimedelta().total_seconds(), _replayed.timers[started.timer_id]
+    if recorded != now:
+        raise Differs(f"the timer of HistoryEvent(id: {event.event_id}) took {recorded} s and takes {now} s now")
 
 
 def _end_of(event: HistoryEvent) -> Any:
