@@ -59,6 +59,17 @@ async def fetch(log):
 async def main(log):
     return await fetch(log)
 """
+CLEANS_UP = """
+async def tidy(value):
+    try:
+        await asyncio.sleep(0.5)
+        return await echo(value)
+    finally:
+        await echo("tidied")
+
+async def main(log):
+    return await asyncio.gather(flaky(log, 1), tidy("sibling"))
+"""
 SUPPRESSED = """
 import contextlib
 
@@ -157,9 +168,10 @@ async def failure(handle: Handle) -> tuple[str, str]:
         (CONDITIONAL, "main/flaky", 2),
         (RETRY_DECORATOR, "main/fetch/for[2]/flaky", 4),
         (GATHERED, "main/gather/flaky[0]", [2, "sibling"]),
+        (CLEANS_UP, "main/gather/flaky[0]", [2, "sibling"]),
         (IN_A_GROUP, "main/create_task/flaky[0]", [2, "sibling"]),
     ],
-    ids=["conditional re-raise", "retry decorator", "gather", "group"],
+    ids=["conditional re-raise", "retry decorator", "gather", "siblings that clean up", "group"],
 )
 async def test_what_nobody_catches_parks_at_its_step(begin: Any, source: str, step: str, result: Any) -> None:
     handle = await begin(source)

@@ -13,6 +13,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
+from weft_worker.connect import Connection
+from weft_worker.steering import kill
 from weft_workflows.host.pool import HostPool
 from weft_workflows.messages import LIMIT_CLEANUP, MEMO_END, RunOptions, RunResult, RunView, StepRow
 
@@ -210,3 +212,21 @@ async def test_what_the_ui_offers(client: Client, hosts: HostPool, queue: str, s
     updates = {each.name: each.description for each in found.definition.update_definitions}
     assert set(updates) == {"decide", "pause", "unpause"}
     assert all(updates.values())
+
+
+async def test_killing_a_run_ends_what_works_for_it(client: Client, start_plan: StartRun, tmp_path: Path) -> None:
+    """None of them has a worker."""
+    handle = await start_plan(CLEANS_UP, log=str(tmp_path / "log"), gate=str(tmp_path / "gate"))
+    names = [f"{handle.id}//echo-1", f"{handle.id}//it's", f"{handle.id}-other//echo-1"]
+    working = [await client.start_workflow("Working", id=name, task_queue="nobody") for name in names]
+
+    async def all_listed() -> bool:
+        found = {each.id async for each in client.list_workflows("WorkflowType = 'Working'")}
+        return found >= set(names)
+
+    await eventually(all_listed)
+    assert await kill(Connection(client, None), handle.id, "enough") == []
+    states = [(await each.describe()).status for each in (handle, *working)]
+    ended, runs = WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.RUNNING
+    assert states == [ended, ended, ended, runs]
+    await working[-1].terminate()

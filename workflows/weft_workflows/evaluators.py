@@ -219,17 +219,23 @@ class Evaluator:
         self.close()
         self._handle = self._hosts.pool.restore(self._run_id, snapshot)
 
-    def try_out(self, event: p.Event) -> list[p.Command]:
-        """The commands by which a copy of the machine would answer; empty where no copy can be made or it dies."""
+    def would_end(self, event: p.Event, *, cleaning_up: bool) -> bool:
+        """Whether a copy of the machine ends uncaught of the event before it calls another tool. `cleaning_up`: the calls
+        of strands that are only ended, because the main one has ended, do not count. False where no copy can be made or
+        it dies.
+        """
         assert self._handle is not None
         try:
             copy = self._hosts.pool.restore(f"{self._run_id} copy", self._handle.parts())
         except MachineFailed:
-            return []
+            return False
         try:
-            return p.from_bytes(copy.deliver(p.to_bytes([event])))
+            commands = p.from_bytes(copy.deliver(p.to_bytes([event])))
+            if any(isinstance(command, p.CallTool) for command in commands):
+                return cleaning_up and bool(json.loads(copy.inspect(p.FAILED)))
+            return any(isinstance(command, p.Fail) for command in commands)
         except (EvaluatorDied, OverBudget):
-            return []
+            return False
         finally:
             copy.close()
 

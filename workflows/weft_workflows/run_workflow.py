@@ -280,7 +280,7 @@ class RunWorkflow:
         event = p.StepFailed(step.call.step, failure.type, failure.message, arguments, failure.base_type, now, noted)
         if outcome.kind == "ambiguous":
             self._parking.park_ambiguous(step, failure)
-        elif outcome.kind == "unread" or (spent and _ends_uncaught(self._evaluator.try_out(event))):
+        elif outcome.kind == "unread" or (spent and self._evaluator.would_end(event, cleaning_up=noted)):
             self._parking.park_spent(step, failure)
         else:
             self._finish(step, failure)
@@ -432,8 +432,3 @@ class RunWorkflow:
     @workflow.query
     def output(self) -> str:
         return "".join(self._stdout)
-
-
-def _ends_uncaught(commands: list[p.Command]) -> bool:
-    """Whether a failure ends the program before it has called another tool."""
-    return any(isinstance(c, p.Fail) for c in commands) and not any(isinstance(c, p.CallTool) for c in commands)

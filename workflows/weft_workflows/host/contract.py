@@ -43,7 +43,7 @@ class Machine(Protocol):
         ...
 
     def inspect(self, what: str) -> bytes:
-        """JSON that answers a query: `strands`, `variables`, or `guarding` and a JSON list of steps."""
+        """JSON that answers a query: `strands`, `variables`, `failed`, or `guarding` and a JSON list of steps."""
         ...
 
 

@@ -22,6 +22,7 @@ from weft_workflows.machine.guards import guarding
 from weft_workflows.machine.json_values import from_json, result_json
 from weft_workflows.machine.program import Program
 from weft_workflows.machine.protocol import (
+    FAILED,
     GUARDING,
     CancelRun,
     Command,
@@ -107,7 +108,7 @@ class Machine:
 
     def inspect(self, what: str) -> bytes:
         """Answers queries as JSON: `strands` (where each stands), `variables` (of the main strand's frames),
-        `guarding [step, …]` (the timers that are deadlines around those steps).
+        `guarding [step, …]` (the timers that are deadlines around those steps), `failed` (whether the main strand has).
         """
         if what.startswith(GUARDING):
             return _json(guarding(self._program.loop, json.loads(what.removeprefix(GUARDING))))
@@ -116,6 +117,8 @@ class Machine:
                 return _json([self._strand(task) for task in self._program.loop.tasks])
             case "variables":
                 return _json(self._variables())
+            case _ if what == FAILED:
+                return _json(self._main.done() and not self._main.cancelled() and self._main.error is not None)
             case _:
                 raise ValueError(f"there is nothing to inspect called {what!r}")
 

@@ -66,6 +66,8 @@ class CancelRun:
 
 #: How a driver asks which timers are deadlines around steps: `inspect` of this and a JSON list of steps.
 GUARDING = "guarding "
+#: How a driver asks whether the main strand has failed, so that whatever still runs only cleans up.
+FAILED = "failed"
 
 Event = StepSucceeded | StepFailed | TimerFired | CancelRun
 
