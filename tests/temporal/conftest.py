@@ -24,7 +24,7 @@ from weft_workflows import evaluators
 from weft_workflows.advance import advancing
 from weft_workflows.host.pool import HostLimits, HostPool
 from weft_workflows.messages import RunOptions, RunResult, advance_queue
-from weft_workflows.run_workflow import RunWorkflow
+from weft_workflows.registry import WORKFLOWS
 from weft_workflows.starting import start_options
 
 from tests.temporal import scripts
@@ -60,7 +60,7 @@ async def worker_on(client: Client, pool: HostPool, queue: str, **options: Any) 
     worker = Worker(
         client,
         task_queue=queue,
-        workflows=[RunWorkflow],
+        workflows=WORKFLOWS,
         activities=[activity_for(tool) for tool in TOOLS.values()],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         max_heartbeat_throttle_interval=timedelta(seconds=1),

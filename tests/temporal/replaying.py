@@ -11,7 +11,7 @@ from temporalio.worker import Replayer
 from weft_worker.payloads import converter
 from weft_workflows import evaluators
 from weft_workflows.host.pool import HostPool
-from weft_workflows.run_workflow import RunWorkflow
+from weft_workflows.registry import WORKFLOWS
 
 from tests.temporal.conftest import payloads
 
@@ -21,7 +21,7 @@ async def main(machine: str, files: list[str]) -> None:
     # The replayer takes what lasts longer than two seconds for a deadlock; the start of a host may.
     pool.wait_ready()
     evaluators.install(pool)
-    replayer = Replayer(workflows=[RunWorkflow], data_converter=converter(payloads()))
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=converter(payloads()))
     for file in files:
         await replayer.replay_workflow(WorkflowHistory.from_json(Path(file).stem, Path(file).read_text()))
         print("replayed", Path(file).stem)

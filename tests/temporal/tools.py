@@ -21,7 +21,7 @@ def note(log: str, text: str) -> int:
     return Path(log).read_text().splitlines().count(text)
 
 
-@tool(effect="read", redact=["secret"])
+@tool(effect="read", timeout=5, redact=["secret"])
 async def echo(value: Any, secret: str = "") -> Any:
     """Gives its argument."""
     return value
@@ -67,6 +67,12 @@ async def gated_read(log: str, gate: str) -> Any:
     """Waits until a file exists."""
     note(log, "gated_read")
     return await _wait_for(gate)
+
+
+@tool(effect="idempotent", timeout=5)
+async def open_gate(gate: str) -> None:
+    """Lets those go on who wait for the file."""
+    Path(gate).write_text("open")
 
 
 @tool(effect="write", retry=_RETRY)

@@ -21,7 +21,7 @@ from weft_activities.invoke import activity_for
 from weft_workflows import evaluators
 from weft_workflows.advance import advancing
 from weft_workflows.messages import ADVANCE, advance_queue
-from weft_workflows.run_workflow import RunWorkflow
+from weft_workflows.registry import WORKFLOWS
 
 from weft_worker.hosts import open_hosts
 from weft_worker.settings import Settings
@@ -63,7 +63,7 @@ class Workers:
                 hosts = self._hosts = open_hosts(settings.hosts)
             self._evaluating = hosts
             evaluators.install(hosts, evaluators.signals_through(client))
-            workflows.append(RunWorkflow)
+            workflows.extend(WORKFLOWS)
             queues.setdefault(task_queue, [])
             queues[advance_queue(task_queue)] = [advancing(hosts)]
         self._workers = [

@@ -174,6 +174,25 @@ class Evaluator:
         elif death.own:
             self._dangerous[death.event] = death.line
 
+    def memory(self) -> dict[str, Any]:
+        """What is known of events that kill hosts, as JSON values, for the execution that goes on with the run."""
+        deaths = {key: death.model_dump(mode="json") for key, death in self._deaths.items()}
+        return {"tries": self._tries, "deaths": deaths, "dangerous": self._dangerous}
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        """Takes over what `memory` gave."""
+        self._tries = dict(memory["tries"])
+        self._deaths = {key: Death.model_validate(death) for key, death in memory["deaths"].items()}
+        self._dangerous = dict(memory["dangerous"])
+
+    def snapshot(self) -> bytes | None:
+        """The machine as of the last event; None where a value cannot be kept, which is so on every worker."""
+        assert self._handle is not None
+        try:
+            return self._handle.snapshot()
+        except MachineFailed:
+            return None
+
     def fatal(self, message: p.Start | p.Event) -> Death | None:
         """The death that this event is known to cause and that nobody has asked to risk again."""
         key = event_key(message)

@@ -55,6 +55,22 @@ class Failure(Exception):
         self.retry_after = retry_after
         self.note = note
 
+    def as_data(self) -> dict[str, Any]:
+        """The failure as JSON values; `of_data` is the way back."""
+        return {
+            "type": self.type,
+            "message": self.message,
+            "arguments": self.arguments,
+            "base_type": self.base_type,
+            "transient": self.transient,
+        }
+
+    @classmethod
+    def of_data(cls, data: dict[str, Any]) -> Failure:
+        return cls(
+            data["type"], data["message"], data["arguments"], base_type=data["base_type"], transient=data["transient"]
+        )
+
 
 def describe(error: BaseException) -> Failure:
     """The failure that this exception amounts to; a `Failure` describes itself."""

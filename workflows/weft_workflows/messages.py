@@ -15,8 +15,12 @@ from weft_workflows.payload_sizes import LARGEST_THRESHOLD, PAYLOAD_LIMIT
 
 #: The registered name of the run's workflow type.
 RUN_WORKFLOW = "WeftRun"
+#: The registered name of the workflow type that carries out steps for a run.
+BATCH_WORKFLOW = "WeftSteps"
 #: The type of the activity that carries out long pure code. No tool can have this name.
 ADVANCE = "weft.advance"
+#: What stands between a run's id and the rest in the ids of the workflows that work for it. No run's id has it.
+CHILD_MARK = "//"
 
 
 def advance_queue(task_queue: str) -> str:
@@ -24,10 +28,17 @@ def advance_queue(task_queue: str) -> str:
     return f"{task_queue}:{ADVANCE}"
 
 
+def run_of(workflow_id: str) -> str:
+    """The run that a workflow belongs to: itself, or the one that it carries out steps for."""
+    return workflow_id.partition(CHILD_MARK)[0]
+
+
 #: Where the memo says which entries of its past a run has been given again: their number, and a bit for each.
 MEMO_REUSED = "reused"
 #: The signal by which a person says how many seconds the clean-up of a cancelled run may take.
 LIMIT_CLEANUP = "limit_cleanup"
+#: Where the memo says how many steps of the run other workflows carry out.
+MEMO_ELSEWHERE = "steps_elsewhere"
 #: Where the memo holds the `RunResult` of a cancelled run, since a cancellation can carry nothing.
 MEMO_END = "end"
 #: Where the memo says what waits for a person: names, the same with reasons and messages, and whether the run is paused.
@@ -65,6 +76,30 @@ class ValueSizes(_Asked):
     inline: int = Field(default=LARGEST_THRESHOLD, ge=1)
 
 
+class HistoryLimits(_Asked):
+    """When a run goes on in a new execution. The server ends executions at 51,200 events or 50 MB.
+
+    From the soft limit on it moves at the next moment at which no activity is in flight. At the firm one it starts no
+    more steps until it has moved.
+    """
+
+    soft_events: int = Field(default=4_000, ge=1)
+    firm_events: int = Field(default=10_000, ge=1)
+    soft_bytes: int = Field(default=8_000_000, ge=1)
+    firm_bytes: int = Field(default=20_000_000, ge=1)
+
+
+class BatchLimits(_Asked):
+    """Which steps are carried out by workflows of their own, so that the run's history does not hold them."""
+
+    #: Steps that wait in the run from which on they are handed out in batches.
+    waiting: int = Field(default=1_000, ge=1)
+    #: Steps in one batch.
+    size: int = Field(default=500, ge=1, le=1_900)
+    #: Seconds that a tool may take from which on each of its steps is a batch: the run can then move without waiting.
+    seconds: float = Field(default=600, gt=0)
+
+
 class RunOptions(_Asked):
     """Settings of one run."""
 
@@ -80,6 +115,11 @@ class RunOptions(_Asked):
     activity_task_queue: str | None = None
     #: Steps that may be with the server at once; the rest wait in the run. The server's own limit is 2,000.
     window: int = Field(default=1000, ge=1, le=1900)
+    #: The same for single tools, by name.
+    tool_windows: dict[str, int] = Field(default_factory=dict)
+    #: None is for runs from before these settings: they stay in one execution, and carry out their steps themselves.
+    history: HistoryLimits | None = None
+    batches: BatchLimits | None = None
     #: Seconds after which a step's worker that has not reported is taken for dead. Workers report three times as often,
     #: every five seconds at least; a short time finds a loss soon and takes a busy worker for a lost one.
     heartbeat_timeout: float = Field(default=15.0, ge=1.0)
@@ -190,3 +230,90 @@ class StepAddress(_Message):
     earlier: int = 0
     #: What the last of them reported.
     heartbeat: tuple[Any, ...] = ()
+
+
+class CarriedStep(_Message):
+    """A step that has not ended, for another execution that goes on with it. `call` is the machine's command, `tries` how
+    often it has been started.
+    """
+
+    call: dict[str, Any]
+    state: StepState
+    tries: int
+    started: float
+    begun: float = 0.0
+    heartbeat: tuple[Any, ...] = ()
+
+
+class CarriedTimer(_Message):
+    """A timer that is set. `deadline` is Unix time in seconds."""
+
+    timer: str
+    line: int
+    deadline: float
+    guards: bool
+    #: Seconds that are left, where it stands still.
+    left: float | None = None
+
+
+class CarriedBatch(_Message):
+    """A workflow that carries out steps of the run; `steps` are those that it has not reported."""
+
+    id: str
+    tool: str
+    window: int
+    steps: tuple[str, ...]
+
+
+class CarriedParking(_Message):
+    """What is parked. `failures` are what `fail` raises in the program, by step."""
+
+    rows: tuple[ParkedStep, ...] = ()
+    failures: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    decided: tuple[str, ...] = ()
+    paused: bool = False
+
+
+class Carried(_Message):
+    """What an execution of a run hands to the next one, beside the machine's checkpoint."""
+
+    #: How often the run has moved.
+    moves: int
+    completed: int
+    steps: tuple[CarriedStep, ...] = ()
+    timers: tuple[CarriedTimer, ...] = ()
+    batches: tuple[CarriedBatch, ...] = ()
+    parking: CarriedParking = CarriedParking()
+    #: What is known of events that kill hosts.
+    evaluator: dict[str, Any] = Field(default_factory=dict)
+    #: Seconds that the run may still take, where its time is limited.
+    seconds_left: float | None = None
+    stdout: str = ""
+
+
+class BatchInput(_Message):
+    """The argument of the workflow that carries out steps for a run: calls of one tool, `window` at a time."""
+
+    run_id: str
+    tool: dict[str, Any]
+    calls: tuple[CarriedStep, ...]
+    window: int
+    options: RunOptions
+
+
+class BatchOutcome(_Message):
+    """How a step that was handed out has ended: the fields of `step_outcomes.Outcome`, and the tries that it took."""
+
+    step: str
+    kind: Literal["value", "answer", "spent", "ambiguous", "lost", "unread"]
+    tries: int
+    value: str = "null"
+    failure: dict[str, Any] | None = None
+    heartbeat: tuple[Any, ...] = ()
+
+
+class Report(_Message):
+    """What such a workflow tells the run, by a signal."""
+
+    batch: str
+    outcomes: tuple[BatchOutcome, ...]

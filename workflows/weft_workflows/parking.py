@@ -21,7 +21,7 @@ from temporalio.exceptions import ApplicationError
 
 from weft_workflows.failures import Failure
 from weft_workflows.machine import protocol as p
-from weft_workflows.messages import MEMO_PARKED, MEMO_PARKED_ROWS, MEMO_PAUSED, Decision, ParkedStep
+from weft_workflows.messages import MEMO_PARKED, MEMO_PARKED_ROWS, MEMO_PAUSED, CarriedParking, Decision, ParkedStep
 from weft_workflows.step_activities import Step, cut
 
 #: The name under which a whole machine is parked.
@@ -86,6 +86,20 @@ class Parking:
         text = f"the program has ended with {end.type}: {end.message}, after the last attempt of {failed}"
         row = ParkedStep(step=RUN, reason="ended-uncaught", message=text, line=end.line)
         self._park(row, Failure(end.type, end.message))
+
+    def carry(self) -> CarriedParking:
+        """What is parked, for the execution that goes on with the run."""
+        failures = {name: failure.as_data() for name, failure in self._failures.items()}
+        return CarriedParking(
+            rows=self.rows(), failures=failures, decided=tuple(sorted(self._decided)), paused=self.paused
+        )
+
+    def take_over(self, carried: CarriedParking) -> None:
+        """Goes on with what the execution before had parked. The memo stays as that one has left it."""
+        self._parked = {row.step: row for row in carried.rows}
+        self._failures = {name: Failure.of_data(data) for name, data in carried.failures.items()}
+        self._decided = set(carried.decided)
+        self.paused = carried.paused
 
     def forget(self, step: str) -> None:
         """A step that the program has cancelled waits for nobody."""

@@ -5,6 +5,14 @@ What always holds: events are delivered one by one, in the order of history, eac
 decided from anything but history; the machine is closed when the workflow leaves this process, and is built
 again by replay. There is no orchestration logic here: what a failure means is in `step_outcomes`, what waits
 for a person in `parking`.
+
+A run outlasts its executions: where history grows long, an execution ends and the next one goes on with the machine's
+checkpoint and with `Carried`. It moves between two events, when no activity of its own is in flight; workflows that carry
+out steps, timers and what is parked cross over.
+
+Handlers of updates and of reports only take note, and what they noted is done after what came of activities and timers. A
+replay joins a workflow task without commands to the next one, and handles that one's updates and signals first: in this
+order, and since a task with reports always has a command, the machine is told the same in both.
 """
 
 from __future__ import annotations
@@ -12,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from temporalio import workflow
@@ -20,12 +29,26 @@ from weft_compiler.tool_spec import Effect
 
 from weft_workflows import run_details
 from weft_workflows.advance import Killed, advance
+from weft_workflows.batch_workflow import REPORT
+from weft_workflows.batches import Batches
 from weft_workflows.cleaning_up import CleaningUp
 from weft_workflows.evaluators import EVALUATOR_DIED, Death, Evaluator, TooLong
 from weft_workflows.failures import Failure
 from weft_workflows.fitting import fitting_plan, fitting_tools
+from weft_workflows.history_limits import Thresholds
 from weft_workflows.machine import protocol as p
-from weft_workflows.messages import LIMIT_CLEANUP, RUN_WORKFLOW, Decision, RunInput, RunResult, RunView, StepRow
+from weft_workflows.messages import (
+    LIMIT_CLEANUP,
+    MEMO_ELSEWHERE,
+    RUN_WORKFLOW,
+    Carried,
+    Decision,
+    Report,
+    RunInput,
+    RunResult,
+    RunView,
+    StepRow,
+)
 from weft_workflows.parking import MACHINE, ORPHANS, RUN, Parking
 from weft_workflows.past import Past
 from weft_workflows.reliving import Reliving
@@ -41,22 +64,31 @@ from weft_workflows.timers import Timers
 class RunWorkflow:
     @workflow.init
     def __init__(self, *arguments: Any) -> None:
-        """The run's input; where it goes on with an earlier execution, what that has done (`past_record.record_bytes`)."""
+        """The run's input; then, where it goes on with an earlier execution that has ended, what that has done
+        (`past_record.record_bytes`), or, where it has moved, what is `Carried` and the parts of the checkpoint.
+        """
         run = RunInput.model_validate(arguments[0])
-        past: bytes | None = arguments[1] if len(arguments) > 1 else None
+        past, self._carried = _goes_on_with(arguments[1:])
         info = workflow.info()
         self._input = run
         self._plan = fitting_plan(run.plan)
         tools = {name: limited(tool, run.options) for name, tool in fitting_tools(self._plan).items()}
-        self._steps = Steps(tools, run.options, self._step_ended)
+        self._batches = Batches(info.workflow_id, run.options.batches) if run.options.batches else None
+        self._steps = Steps(tools, run.options, self._step_ended, self._batches)
+        if self._batches is not None:
+            self._batches.serve(self._steps)
         self._parking = Parking(info.workflow_id, self._steps.all, run.parking_rules)
         self._evaluator = Evaluator(info.workflow_id, info.run_id)
         self._effects = {name: tool.effect for name, tool in tools.items()}
         reads = [name for name, effect in self._effects.items() if effect is Effect.READ]
         self._reliving = None if past is None else Reliving(Past.from_bytes(past, reads))
         self._timers = Timers(self._timer_fired)
+        self._thresholds = Thresholds(run.options.history)
+        self._deadline = RunDeadline(run.options.run_timeout, self._is_parked, self._time_out)
         #: What has happened and is not yet delivered, oldest first.
         self._happened: deque[p.Start | p.Event | tuple[Step, Outcome]] = deque()
+        #: What people and other workflows have said since, oldest first.
+        self._said: deque[Report | tuple[Step, Outcome]] = deque()
         #: Steps that a person has had tried again.
         self._retried: deque[Step] = deque()
         #: What a person has said of old writes that the program does not repeat, and what `fail` raises.
@@ -73,17 +105,16 @@ class RunWorkflow:
         self._cleaning_up = CleaningUp(run.options.cleanup_limit, self._cut_off)
         self._stdout: list[str] = []
         self._end: p.Finish | p.Fail | None = None
+        if self._carried is not None:
+            self._take_over(self._carried)
 
     @workflow.run
-    async def run(self, *_arguments: Any) -> RunResult:
-        seed, now = workflow.random().getrandbits(63), workflow.time()
-        if self._reliving is not None:
-            seed, now = self._reliving.beginning
-        inputs = json.dumps(self._input.inputs, ensure_ascii=False)
-        self._happened.append(p.Start(self._input.plan, inputs, workflow.info().workflow_id, seed, now))
-        if self._input.options.run_timeout is not None:
-            RunDeadline(self._input.options.run_timeout, self._is_parked, self._time_out).start()
+    async def run(self, *arguments: Any) -> RunResult:
         try:
+            if self._carried is None:
+                self._begin()
+            else:
+                self._go_on(self._carried, arguments[2:])
             while self._end is None:
                 self._heed()
                 self._hold_deadlines()
@@ -91,8 +122,12 @@ class RunWorkflow:
                     await self._relive()
                 elif self._may_go_on():
                     await self._deliver_next()
+                elif self._may_move():
+                    self._move()
                 else:
                     await self._wait()
+            if self._batches is not None:
+                await workflow.wait_condition(self._batches.is_settled)
         finally:
             self._evaluator.close()
         return result_of(
@@ -104,6 +139,70 @@ class RunWorkflow:
             reused=self._reliving.publish() if self._reliving is not None else 0,
             sizes=self._input.options.sizes,
         )
+
+    def _begin(self) -> None:
+        seed, now = workflow.random().getrandbits(63), workflow.time()
+        if self._reliving is not None:
+            seed, now = self._reliving.beginning
+        inputs = json.dumps(self._input.inputs, ensure_ascii=False)
+        self._happened.append(p.Start(self._input.plan, inputs, workflow.info().workflow_id, seed, now))
+        self._deadline.start()
+
+    def _take_over(self, carried: Carried) -> None:
+        """What must be there before the first signal or update is handled."""
+        self._steps.completed = carried.completed
+        self._steps.held = True
+        self._steps.take_over(carried.steps)
+        if self._batches is not None:
+            self._batches.take_over(carried.batches)
+        self._parking.take_over(carried.parking)
+        self._evaluator.remember(carried.evaluator)
+        self._stdout.append(carried.stdout)
+
+    def _go_on(self, carried: Carried, parts: Sequence[bytes]) -> None:
+        self._evaluator.resume(parts)
+        self._timers.take_over(carried.timers)
+        if self._batches is not None:
+            self._batches.watch()
+        self._steps.pause(self._parking.paused)
+        self._steps.release()
+        self._deadline.start(carried.seconds_left)
+
+    def _may_move(self) -> bool:
+        """Whether this is a moment to go on in a new execution."""
+        settled = self._batches is None or self._batches.is_settled()
+        return self._steps.held and settled and not self._steps.activities and not self._is_stopping()
+
+    def _is_stopping(self) -> bool:
+        """Whether the program is at its end, or cannot go on: it stays in this execution then."""
+        ending = self._cancelled or self._timed_out is not None
+        return ending or self._held is not None or self._ended_as is not None
+
+    def _move(self) -> None:
+        """Goes on in a new execution. Comes back only where the machine cannot be kept; it goes on here then."""
+        parts = self._evaluator.parts()
+        if parts is None:
+            self._thresholds.postpone()
+            self._steps.release()
+            return
+        carried = Carried(
+            moves=1 if self._carried is None else self._carried.moves + 1,
+            completed=self._steps.completed,
+            steps=self._steps.carry(),
+            timers=self._timers.carry(),
+            batches=self._batches.carry() if self._batches is not None else (),
+            parking=self._parking.carry(),
+            evaluator=self._evaluator.memory(),
+            seconds_left=self._deadline.left,
+            stdout="".join(self._stdout),
+        )
+        workflow.continue_as_new(args=[self._input, carried, *parts])
+
+    def _watch_history(self) -> None:
+        """Lets no more steps start where it is time to move."""
+        if self._steps.held or self._is_stopping() or self._reliving is not None:
+            return
+        self._steps.held = self._thresholds.reached(calm=not self._steps.activities)
 
     def _may_relive(self) -> bool:
         """Whether the past goes before what happens now: from when the machine has begun until it has no more to give."""
@@ -129,7 +228,7 @@ class RunWorkflow:
                 self._take_cancellation()
 
     def _may_go_on(self) -> bool:
-        return self._end is not None or (bool(self._happened) and self._held is None)
+        return self._end is not None or (bool(self._happened or self._said) and self._held is None)
 
     def _is_told(self) -> bool:
         """Whether a person has said something that nothing has followed from yet."""
@@ -163,11 +262,11 @@ class RunWorkflow:
     async def _wait(self) -> None:
         """Waits for the next thing to happen; a cancellation of the run is one."""
         self._show()
-        if not (self._steps.in_flight or self._steps.waiting or self._timers or self._parking):
+        if not (self._steps.busy or self._timers or self._parking):
             self._end = p.Fail("Deadlock", "the program waits for something that can no longer happen", 0)
             return
         try:
-            await workflow.wait_condition(lambda: self._may_go_on() or self._is_told())
+            await workflow.wait_condition(lambda: self._may_go_on() or self._is_told() or self._may_move())
         except asyncio.CancelledError:
             self._take_cancellation()
 
@@ -176,6 +275,7 @@ class RunWorkflow:
         if self._cancelled or workflow.cancellation_reason() is None:
             raise  # the workflow is leaving this process
         self._cancelled = True
+        self._steps.release()
         if self._held is None and self._ended_as is None:
             self._clean_up()
             self._happened.append(p.CancelRun(self._now()))
@@ -193,6 +293,7 @@ class RunWorkflow:
         """Cancels the run as a person would, so that its `finally` blocks run; not one that is being cancelled."""
         if not self._cancelled:
             self._timed_out = self._input.options.run_timeout
+            self._steps.release()
             self._clean_up()
             self._happened.append(p.CancelRun(self._now()))
 
@@ -217,6 +318,9 @@ class RunWorkflow:
         workflow.set_current_details(details)
 
     async def _deliver_next(self) -> None:
+        if not self._happened:
+            self._hear(self._said.popleft())
+            return
         item = self._happened.popleft()
         event = self._event_of(*item) if isinstance(item, tuple) else item
         if event is None or (isinstance(event, p.TimerFired) and not self._timers.is_due(event.timer)):
@@ -224,6 +328,14 @@ class RunWorkflow:
         if isinstance(event, p.TimerFired) and self._evaluator.fatal(event) is None:
             self._timers.forget(event.timer)
         await self._deliver(event)
+
+    def _hear(self, said: Report | tuple[Step, Outcome]) -> None:
+        """What people and other workflows have said has happened, too."""
+        if isinstance(said, tuple):
+            self._happened.append(said)
+        elif self._batches is not None:
+            self._batches.report(said)
+            workflow.upsert_memo({MEMO_ELSEWHERE: self._batches.steps or None})
 
     async def _deliver(self, event: p.Start | p.Event) -> None:
         if (death := self._evaluator.fatal(event)) is not None:
@@ -233,6 +345,7 @@ class RunWorkflow:
             commands = self._evaluator.deliver(event, replaying=workflow.unsafe.is_replaying_history_events())
         except TooLong as too_long:
             commands = await self._advance(event, too_long)
+        self._watch_history()
         for command in commands:
             self._perform(command)
 
@@ -345,6 +458,11 @@ class RunWorkflow:
     def evaluator_died(self, death: Death) -> None:
         self._evaluator.learn(death)
 
+    @workflow.signal(name=REPORT)
+    def report(self, report: Report) -> None:
+        """How steps have ended that a workflow of their own carries out."""
+        self._said.append(report)
+
     @workflow.update(
         description='Say of what is parked: {"step": "…", "action": "retry" | "skip" | "fail", "value": …}'
     )
@@ -371,9 +489,12 @@ class RunWorkflow:
             case "retry":
                 self._steps.retry(step)
             case "skip":
-                self._step_ended(step, Outcome("value", json.dumps(decision.value, ensure_ascii=False)))
+                self._decided(step, Outcome("value", json.dumps(decision.value, ensure_ascii=False)))
             case "fail":
-                self._step_ended(step, Outcome("answer", failure=failure))
+                self._decided(step, Outcome("answer", failure=failure))
+
+    def _decided(self, step: Step, outcome: Outcome) -> None:
+        (self._said if self._input.parking_rules else self._happened).append((step, outcome))
 
     @workflow.update(description="Start no more steps; those in flight end and are kept")
     def pause(self) -> None:
@@ -432,3 +553,12 @@ class RunWorkflow:
     @workflow.query
     def output(self) -> str:
         return "".join(self._stdout)
+
+
+def _goes_on_with(arguments: Sequence[Any]) -> tuple[bytes | None, Carried | None]:
+    """What an execution goes on with: the past of one that has ended, or what the one before it has carried over."""
+    if not arguments:
+        return None, None
+    if isinstance(arguments[0], bytes):
+        return arguments[0], None
+    return None, Carried.model_validate(arguments[0])

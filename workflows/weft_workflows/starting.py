@@ -10,7 +10,16 @@ from typing import Any
 
 from weft_compiler.plan import Plan
 
-from weft_workflows.messages import DEFAULT_TASK_QUEUE, RUN_WORKFLOW, RunInput, RunOptions, ValueSizes
+from weft_workflows.messages import (
+    CHILD_MARK,
+    DEFAULT_TASK_QUEUE,
+    RUN_WORKFLOW,
+    BatchLimits,
+    HistoryLimits,
+    RunInput,
+    RunOptions,
+    ValueSizes,
+)
 from weft_workflows.step_activities import cut
 
 #: Seconds that a cancelled run may take to clean up, unless its options say otherwise.
@@ -36,8 +45,15 @@ def start_options(
     `details` is Markdown about the plan, the source where it is not given. The memo keeps what later listings
     need.
     """
+    if CHILD_MARK in run_id:
+        raise ValueError(f"a run's id may not contain {CHILD_MARK}: {run_id}")
     options = options or RunOptions()
-    settled = {"keys_by_call": True, "sizes": options.sizes or ValueSizes()}
+    settled: dict[str, Any] = {
+        "keys_by_call": True,
+        "sizes": options.sizes or ValueSizes(),
+        "history": options.history or HistoryLimits(),
+        "batches": options.batches or BatchLimits(),
+    }
     if options.cleanup_limit is None:
         settled["cleanup_limit"] = CLEANUP_LIMIT
     options = options.model_copy(update=settled)

@@ -1,9 +1,9 @@
-"""Steps as Temporal activities: starting them, within a window, and cancelling them.
+"""Steps as Temporal activities: starting them, within windows, and cancelling them.
 
-What always holds: no two pending activities of a run have the same id; steps start in the order in which the
+What always holds: no two pending activities of a run have the same id; steps of a tool start in the order in which the
 program called them; at most `window` of them, and about `_WINDOW_BYTES` of arguments (or of references to them), are
-with the server at a time (it refuses more than 2,000 pending activities, and one message of more than 4 MB). Nothing
-here decides what a failure means.
+with the server at a time (it refuses more than 2,000 pending activities, and one message of more than 4 MB). Steps
+that take long or are many go to workflows of their own (`batches.py`). Nothing here decides what a failure means.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,12 +21,14 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue, RetryPolicy
 from weft_compiler.tool_spec import Effect, ToolSpec
 
+from weft_workflows.batches import Batches
 from weft_workflows.failures import Failure
 from weft_workflows.machine import protocol as p
-from weft_workflows.messages import RunOptions, StepAddress, StepState
+from weft_workflows.messages import CarriedStep, RunOptions, StepAddress, StepState, run_of
 from weft_workflows.payload_sizes import REFERENCE_BYTES
 from weft_workflows.step_address import address_of
 from weft_workflows.step_outcomes import TIMED_OUT, UNSURE, Outcome, outcome_of_error, outcome_of_value
+from weft_workflows.step_queue import StepQueue
 
 #: Tries of a step whose worker is lost, however few attempts its tool or the run allows.
 LOST_WORKER_TRIES = 5
@@ -39,6 +41,8 @@ _MAX_SUMMARY_BYTES = 200
 _MAX_SHOWN = 24
 #: Larger arguments are not taken apart for people's eyes.
 _MAX_SHOWN_BYTES = 100_000
+#: Ended steps that the run still tells of when it is asked; its history tells of all.
+_REMEMBERED = 1_000
 
 
 @dataclass(slots=True, eq=False)
@@ -59,27 +63,64 @@ class Step:
     #: What its last attempt reported, for the next one.
     heartbeat: tuple[Any, ...] = ()
 
+    @property
+    def id(self) -> str:
+        return self.call.step
+
+    @property
+    def tool(self) -> str:
+        return self.call.tool
+
+    def carry(self) -> CarriedStep:
+        """The step for another execution that goes on with it."""
+        return CarriedStep(
+            call=p.encode(self.call),
+            state=self.state,
+            tries=self.tries,
+            started=self.started,
+            begun=self.begun,
+            heartbeat=self.heartbeat,
+        )
+
 
 class Steps:
     """The steps of a run. `done` is told of each end, in the order of history, except of cancelled steps."""
 
-    def __init__(self, tools: dict[str, ToolSpec], options: RunOptions, done: Callable[[Step, Outcome], None]) -> None:
+    def __init__(
+        self,
+        tools: dict[str, ToolSpec],
+        options: RunOptions,
+        done: Callable[[Step, Outcome], None],
+        batches: Batches | None = None,
+    ) -> None:
+        #: Those that have not ended, and the last ones that have.
         self.all: dict[str, Step] = {}
         #: How many have given a result.
         self.completed = 0
         #: While it is set by a person, no step starts.
         self.paused = False
+        #: The same while the run is about to go on in another execution.
+        self.held = False
         self._tools = tools
         self._options = options
         self._done = done
-        self._queue: deque[Step] = deque()
+        self._batches = batches
+        self._ended_ids: deque[str] = deque()
+        self._queue: StepQueue[Step] = StepQueue(options.window, options.tool_windows)
         #: Steps that are with the server, by their ids, in the order in which they were started.
         self._started: dict[str, Step] = {}
+        #: How many of them are activities of this execution.
+        self.activities = 0
         self._bytes = 0
 
     @property
     def in_flight(self) -> list[Step]:
         return list(self._started.values())
+
+    @property
+    def busy(self) -> bool:
+        """Whether any step is with the server or waits to be."""
+        return bool(self._started) or bool(self._queue)
 
     @property
     def waiting(self) -> int:
@@ -89,11 +130,12 @@ class Steps:
     def call(self, call: p.CallTool) -> None:
         self._enqueue(self.add(call))
 
-    def add(self, call: p.CallTool) -> Step:
+    def add(self, call: p.CallTool, started: float | None = None) -> Step:
         """A step that the program has called and that is not started by itself."""
         if call.step in self.all:
             raise RuntimeError(f"the machine used the step id {call.step!r} twice")
-        step = Step(call, self._tools[call.tool], workflow.time(), len(call.arguments.encode()))
+        began = workflow.time() if started is None else started
+        step = Step(call, self._tools[call.tool], began, len(call.arguments.encode("utf-8", "surrogatepass")))
         self.all[call.step] = step
         return step
 
@@ -102,6 +144,26 @@ class Steps:
         if self.paused != paused:
             self.paused = paused
             self._fill()
+
+    def carry(self) -> tuple[CarriedStep, ...]:
+        """The steps that have not ended, for the execution that goes on with the run; those that wait in their order."""
+        elsewhere = (step for step in self.all.values() if step.state in ("running", "parked"))
+        return tuple(step.carry() for step in (*elsewhere, *self._queue))
+
+    def take_over(self, carried: Sequence[CarriedStep]) -> None:
+        """Goes on with steps of another execution: those that run do so elsewhere, others wait or are parked."""
+        for each in carried:
+            step = self.add(p.decode(each.call), each.started)
+            step.state, step.tries, step.begun, step.heartbeat = each.state, each.tries, each.begun, each.heartbeat
+            if step.state == "running":
+                self._started[step.id] = step
+            elif step.state == "scheduled":
+                self._queue.push(step)
+
+    def release(self) -> None:
+        """Lets steps start again."""
+        self.held = False
+        self._fill()
 
     def retry(self, step: Step) -> None:
         """Runs a step again, as a new activity with all its time."""
@@ -114,11 +176,13 @@ class Steps:
         if step.state in ("completed", "failed"):
             return
         self._end(step, "cancelled")
-        if step in self._queue:
-            self._queue.remove(step)
+        self._queue.discard(step)
         if step.handle is not None:
             step.handle.cancel()
             self._release(step)
+        elif step.id in self._started and self._batches is not None:
+            del self._started[step.id]
+            self._batches.cancel(step.id)
 
     def finish(self, step: Step, error: Failure | None = None) -> None:
         """Notes that a step's end goes to the program."""
@@ -126,15 +190,22 @@ class Steps:
         step.error = None if error is None else f"{error.type}: {error.message}"
         self.completed += error is None
 
+    def forget(self, step_id: str) -> None:
+        """A step that has ended is not to be told of."""
+        self.all.pop(step_id, None)
+
     def _end(self, step: Step, state: StepState) -> None:
         step.state, step.ended = state, workflow.time()
+        self._ended_ids.append(step.id)
+        if len(self._ended_ids) > _REMEMBERED:
+            self.all.pop(self._ended_ids.popleft(), None)
 
     def _enqueue(self, step: Step) -> None:
         step.state = "scheduled"
         if (refusal := self._refusal(step)) is not None:
             self._done(step, Outcome("answer", failure=Failure("ValueError", refusal)))
             return
-        self._queue.append(step)
+        self._queue.push(step)
         self._fill()
 
     def _refusal(self, step: Step) -> str | None:
@@ -151,15 +222,61 @@ class Steps:
         return REFERENCE_BYTES if sizes is not None and step.size > sizes.inline else step.size
 
     def _fill(self) -> None:
-        """Starts as many steps as the window takes, oldest first."""
-        while self._queue and not self.paused and len(self._started) < self._options.window:
-            if self._started and self._bytes + self._in_message(self._queue[0]) > _WINDOW_BYTES:
+        """Starts as many steps as the windows take, oldest first."""
+        while not (self.held or self.paused) and (step := self._queue.first()) is not None:
+            if self._batches is not None and self._batches.wants(step.spec.timeout, len(self._queue)):
+                if not self._hand_out(step):
+                    return
+                continue
+            if self.activities and self._bytes + self._in_message(step) > _WINDOW_BYTES:
                 return
-            self._start(self._queue.popleft())
+            self._start(*self._queue.take(step.tool, 1))
+
+    def _hand_out(self, first: Step) -> bool:
+        """Gives the oldest steps of a tool to a workflow of their own; not before there is room for all that it takes."""
+        assert self._batches is not None
+        size = self._batches.size(first.spec.timeout)
+        window = min(size, self._queue.window_of(first.tool))
+        if self._queue.room(first.tool) < window:
+            return False
+        steps = self._queue.take(first.tool, size)
+        self._queue.occupy(first.tool, min(window, len(steps)))
+        self._batches.start(first.spec, [step.carry() for step in steps], window, self._options)
+        for step in steps:
+            step.state = "running"
+            self._started[step.id] = step
+        return True
+
+    def batch_ended(self, step_id: str, outcome: Outcome, tries: int) -> None:
+        """A step that was handed out has ended."""
+        step = self._started.pop(step_id, None)
+        if step is None:
+            return  # cancelled by the program before
+        step.tries, step.heartbeat = tries, outcome.heartbeat or step.heartbeat
+        self._done(step, outcome)
+
+    def batch_lost(self, step_id: str) -> None:
+        """The workflow that a step was handed out to has ended without telling of it."""
+        step = self._started.pop(step_id, None)
+        if step is None:
+            return
+        step.tries += 1
+        if step.spec.effect is Effect.WRITE:
+            failure = Failure("ConnectionError", f"the workflow that ran {step.tool} was ended from outside")
+            self._done(step, Outcome("ambiguous", failure=failure))
+        else:
+            self._enqueue(step)
+
+    def vacate(self, tool: str, count: int) -> None:
+        """A batch takes up less room than before; more where the count is negative."""
+        self._queue.vacate(tool, count)
+        self._fill()
 
     def _start(self, step: Step) -> None:
         step.state, step.tries = "running", step.tries + 1
-        self._started[step.call.step] = step
+        self._started[step.id] = step
+        self._queue.occupy(step.tool)
+        self.activities += 1
         self._bytes += self._in_message(step)
         handle = step.handle = workflow.start_activity(
             step.call.tool,
@@ -179,8 +296,7 @@ class Steps:
 
     def _address(self, step: Step) -> StepAddress:
         return address_of(
-            # Workflows that carry out steps for a run have its id and `//` before their own.
-            workflow.info().workflow_id.partition("//")[0],
+            run_of(workflow.info().workflow_id),
             step.call.step,
             step.spec,
             step.call.arguments,
@@ -204,8 +320,10 @@ class Steps:
             self._done(step, outcome)
 
     def _release(self, step: Step) -> None:
-        del self._started[step.call.step]
+        del self._started[step.id]
         step.handle = None
+        self._queue.vacate(step.tool)
+        self.activities -= 1
         self._bytes -= self._in_message(step)
         self._fill()
 

@@ -1,4 +1,4 @@
-"""The run's timers: durable, and kept as absolute times.
+"""The run's timers: durable, and kept as absolute times, so that they go on in the next execution.
 
 What always holds: a timer that the program has cancelled fires no more, even if it had gone off by then; one that stands
 still does not fire either, and has the rest of its time once it goes on.
@@ -7,12 +7,13 @@ still does not fire either, and has the rest of its time once it goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from temporalio import workflow
 
 from weft_workflows.machine import protocol as p
+from weft_workflows.messages import CarriedTimer
 
 #: The server knows no shorter ones.
 _SHORTEST = 0.001
@@ -76,6 +77,34 @@ class Timers:
                 timer.task, timer.left = None, max(timer.deadline - workflow.time(), 0.0)
             elif name not in names and timer.task is None:
                 self._start(name, timer.left, timer.line, timer.guards)
+
+    def carry(self) -> tuple[CarriedTimer, ...]:
+        """The timers that are set, for the execution that goes on with the run."""
+        return tuple(
+            CarriedTimer(
+                timer=name,
+                line=timer.line,
+                deadline=timer.deadline,
+                guards=timer.guards,
+                left=timer.left if timer.task is None else None,
+            )
+            for name, timer in self._set.items()
+        )
+
+    def take_over(self, carried: Sequence[CarriedTimer]) -> None:
+        """Goes on with timers that executions before have set; those whose time has come meanwhile fire at once."""
+        for each in sorted(carried, key=lambda each: each.deadline):
+            seconds = each.deadline - workflow.time()
+            if each.left is not None:
+                self._set[each.timer] = Timer(each.line, each.deadline, each.guards, None, each.left)
+            elif seconds > 0:
+                self._start(each.timer, seconds, each.line, each.guards)
+            else:
+                task = asyncio.create_task(self._fire(each.timer))
+                self._set[each.timer] = Timer(each.line, each.deadline, each.guards, task)
+
+    async def _fire(self, name: str) -> None:
+        self._fired(name)
 
     def _start(self, name: str, seconds: float, line: int, guards: bool) -> None:
         task = asyncio.create_task(self._run(name, seconds, line))
