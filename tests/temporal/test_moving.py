@@ -251,8 +251,7 @@ async def main(log, gate):
     return await long
 """
     log, gate = tmp_path / "log", tmp_path / "gate"
-    # Here every tool may take longer than the limit, except those of a second or less.
-    options = RunOptions(history=SMALL, batches=BatchLimits(seconds=20))
+    options = RunOptions(history=SMALL, batches=BatchLimits(seconds=600))
     handle = await start_plan(source, options, log=str(log), gate=str(gate))
     assert (await handle.result()).result == "open"
     assert log.read_text().splitlines() == ["gated_read"]
@@ -296,7 +295,7 @@ async def main(log, gate):
     return [read, write]
 """
     log, gate = tmp_path / "log", tmp_path / "gate"
-    options = RunOptions(batches=BatchLimits(seconds=20))
+    options = RunOptions(batches=BatchLimits(seconds=600))
     handle = await start_plan(source, options, log=str(log), gate=str(gate))
 
     async def started() -> bool:

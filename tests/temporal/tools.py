@@ -21,7 +21,7 @@ def note(log: str, text: str) -> int:
     return Path(log).read_text().splitlines().count(text)
 
 
-@tool(effect="read", timeout=5, redact=["secret"])
+@tool(effect="read", redact=["secret"])
 async def echo(value: Any, secret: str = "") -> Any:
     """Gives its argument."""
     return value
@@ -62,20 +62,20 @@ async def _wait_for(gate: str) -> str:
     return Path(gate).read_text()
 
 
-@tool(effect="read", retry=_RETRY)
+@tool(effect="read", timeout=1000, retry=_RETRY)
 async def gated_read(log: str, gate: str) -> Any:
     """Waits until a file exists."""
     note(log, "gated_read")
     return await _wait_for(gate)
 
 
-@tool(effect="idempotent", timeout=5)
+@tool(effect="idempotent")
 async def open_gate(gate: str) -> None:
     """Lets those go on who wait for the file."""
     Path(gate).write_text("open")
 
 
-@tool(effect="write", retry=_RETRY)
+@tool(effect="write", timeout=1000, retry=_RETRY)
 async def gated_write(log: str, gate: str) -> Any:
     """Waits until a file exists."""
     note(log, f"gated_write {current_step().idempotency_key}")

@@ -185,11 +185,13 @@ class Evaluator:
         self._deaths = {key: Death.model_validate(death) for key, death in memory["deaths"].items()}
         self._dangerous = dict(memory["dangerous"])
 
-    def snapshot(self) -> bytes | None:
-        """The machine as of the last event; None where a value cannot be kept, which is so on every worker."""
+    def parts(self) -> list[bytes] | None:
+        """The parts of a snapshot of the machine as of the last event; None where a value cannot be kept, which is so on
+        every worker.
+        """
         assert self._handle is not None
         try:
-            return self._handle.snapshot()
+            return self._handle.parts()
         except MachineFailed:
             return None
 
