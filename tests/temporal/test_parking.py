@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 from weft_worker.embedded import ServerInfo
 from weft_workflows.host.pool import HostPool
@@ -35,7 +36,14 @@ async def parked(handle: Handle) -> ParkedStep | None:
 
 
 async def decide(handle: Handle, **decision: Any) -> None:
-    await handle.execute_update("decide", Decision(**decision))
+    """Decides; again where the decision met a workflow task that something else came in the way of."""
+    update = uuid.uuid4().hex
+    while True:
+        try:
+            return await handle.execute_update("decide", Decision(**decision), id=update)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
 
 
 async def refusal(handle: Handle, **decision: Any) -> str:
