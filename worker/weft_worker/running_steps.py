@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.service import RPCError
-from weft_workflows.messages import StepRow
+from weft_workflows.messages import CHILD_MARK, StepRow
 
 from weft_worker.history import RunHistory, Step, step_id_of, words_of
 
 if TYPE_CHECKING:
     from temporalio.api.workflow.v1 import PendingActivityInfo
 
-#: What stands between a run's id and the rest in the ids of workflows that work for it.
-CHILD_MARK = "//"
 #: Of more of them nobody wants to read; each is a request.
 _MOST_CHILDREN = 20
 _QUERY_TIMEOUT = timedelta(seconds=3)

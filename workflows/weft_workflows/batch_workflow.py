@@ -81,7 +81,14 @@ class WeftSteps:
         self._open.discard(step.id)
         failure = None if outcome.failure is None else outcome.failure.as_data()
         self._unreported.append(
-            BatchOutcome(step=step.id, kind=outcome.kind, tries=step.tries, value=outcome.value, failure=failure)
+            BatchOutcome(
+                step=step.id,
+                kind=outcome.kind,
+                tries=step.tries,
+                value=outcome.value,
+                failure=failure,
+                heartbeat=step.heartbeat,
+            )
         )
         self._steps.forget(step.id)
 

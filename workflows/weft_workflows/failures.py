@@ -63,12 +63,18 @@ class Failure(Exception):
             "arguments": self.arguments,
             "base_type": self.base_type,
             "transient": self.transient,
+            "note": self.note,
         }
 
     @classmethod
     def of_data(cls, data: dict[str, Any]) -> Failure:
         return cls(
-            data["type"], data["message"], data["arguments"], base_type=data["base_type"], transient=data["transient"]
+            data["type"],
+            data["message"],
+            data["arguments"],
+            base_type=data["base_type"],
+            transient=data["transient"],
+            note=data.get("note", ""),
         )
 
 
