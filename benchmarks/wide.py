@@ -103,11 +103,14 @@ class Run:
         own = self.pool.take_out("run", Recipe(Op.START, event) if recipe is None else recipe)
         commands = own.begin() if recipe is None else own.deliver(event)
         worked = time.perf_counter()
+        self.sent_away += 1
+        if any(isinstance(command, p.Finish | p.Fail) for command in p.from_bytes(commands)):
+            print(f"    ended in a host of its own after {worked - began:.2f} s")
+            return own, commands
         snapshot = own.settle()
         settled = time.perf_counter()
         self.pool.keep(own, snapshot)
         handle = self.pool.restore("run", snapshot)
-        self.sent_away += 1
         print(
             f"    left for a host of its own: {worked - began:.2f} s, settled in {settled - worked:.2f} s; "
             f"{len(commands) / 1e6:.1f} MB of commands, {sum(map(len, snapshot)) / 1e6:.1f} MB of snapshot"
@@ -197,6 +200,7 @@ def measure(name: str, steps: int, order: str) -> None:
 def drive(run: Run, host: Host, events: Iterator[bytes], steps: int) -> None:
     """Delivers all but the last few, which may leave for another host; the snapshots in between do not count."""
     waiting, halfway, last = host.megabytes, steps // 2, steps - 3
+    pid = run.handle._slot.pid
     cpu, clock, longest, lines = host.cpu_seconds, 0.0, 0.0, []
     for count, event in enumerate(itertools.islice(events, last), 1):
         began = time.perf_counter()
@@ -208,6 +212,7 @@ def drive(run: Run, host: Host, events: Iterator[bytes], steps: int) -> None:
             lines.append(snapshot_line(run, "halfway"))
             cpu += host.cpu_seconds - before
     cpu = host.cpu_seconds - cpu
+    assert pid == run.handle._slot.pid, "the host has died under the run"
     lines.append(snapshot_line(run, "at the end"))
     print("\n".join(lines))
     print(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 NAME = "tests.host.fakes:FakeMachine"
+LATE_TO_KEEP = "tests.host.fakes:LateToKeep"
 SLOW_TO_KEEP = "tests.host.fakes:SlowToKeep"
 
 
@@ -64,6 +65,14 @@ class SlowToKeep(FakeMachine):
 
     def snapshot(self, known: bytes = b"") -> bytes:
         time.sleep(0.1)
+        return super().snapshot(known)
+
+
+class LateToKeep(FakeMachine):
+    """Takes a second for a snapshot."""
+
+    def snapshot(self, known: bytes = b"") -> bytes:
+        time.sleep(1)
         return super().snapshot(known)
 
 

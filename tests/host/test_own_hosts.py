@@ -14,7 +14,7 @@ from weft_workflows.host import pool as pool_module
 from weft_workflows.host.pool import Handle, HostLimits, HostPool, HostRestarted, OverBudget, Recipe
 from weft_workflows.host.wire import Op
 
-from tests.host.fakes import NAME
+from tests.host.fakes import LATE_TO_KEEP, NAME
 from tests.host.test_pool import eventually, lives
 
 LIMITS = HostLimits(activation_fuel=100, cpu_seconds=0.5, long_cpu_seconds=3.0, stuck_seconds=1.0, stack_bytes=1024**2)
@@ -203,3 +203,34 @@ def test_closing_the_pool_ends_hosts_of_one_machine(pool: HostPool) -> None:
     pid = json.loads(own.begin())[1]
     pool.close()
     assert not lives(pid)
+
+
+def test_a_machine_that_rests_has_no_process(pool: HostPool) -> None:
+    own = pool.take_out("run", Recipe(Op.START, b"1:pid:"))
+    pid = json.loads(own.begin())[1]
+    own.settle()
+    assert lives(pid)
+    own.rest()
+    own.rest()
+    assert not lives(pid)
+    assert json.loads(own.deliver(b"2:pid:"))[1] not in (pid, *pool.pids())
+    assert texts(own) == ["1:pid:", "2:pid:"]
+
+
+def test_a_machine_among_others_does_not_rest(pool: HostPool) -> None:
+    handle, commands = pool.start("run", b"1:pid:")
+    handle.rest()
+    assert json.loads(handle.deliver(b"2:pid:"))[1] == json.loads(commands)[1]
+
+
+def test_own_hosts_may_take_long_to_keep_and_to_restore() -> None:
+    """Longer than a call may take in a host that others use."""
+    pool = HostPool(1, HostLimits(wall_seconds=0.8), LATE_TO_KEEP)
+    try:
+        own = pool.take_out("run", Recipe(Op.START, b"1:pid:"))
+        pid = json.loads(own.begin())[1]
+        own.settle()
+        assert own.parts() == [b'["1:pid:"]']
+        assert json.loads(own.deliver(b"2:pid:"))[1] == pid
+    finally:
+        pool.close()

@@ -80,6 +80,8 @@ class Handle(Protocol):
     @property
     def recipe(self) -> Recipe: ...
 
+    def rest(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -213,12 +215,12 @@ class Evaluator:
         """
         line = self._dangerous.get(event_key(message))
         if line is not None:
-            raise TooLong(self._recipe(), line)
+            raise self._too_long(line)
         began = time.monotonic()
         try:
             commands = self._pass(p.to_bytes([message]))
         except OverBudget as over:
-            raise TooLong(self._recipe(), over.line) from None
+            raise self._too_long(over.line) from None
         except HostRestarted as restart:
             if not replaying:
                 death = self._death(message, restart.line, restart.reason, fatal=False, own=restart.charged)
@@ -278,8 +280,13 @@ class Evaluator:
         self._handle, commands = self._hosts.pool.start(self._run_id, message)
         return commands
 
-    def _recipe(self) -> Recipe | None:
-        return None if self._handle is None else self._handle.recipe
+    def _too_long(self, line: int) -> TooLong:
+        """What sends an event away. The machine rests meanwhile: a large one would be in memory twice."""
+        if self._handle is None:
+            return TooLong(None, line)
+        recipe = self._handle.recipe
+        self._handle.rest()
+        return TooLong(recipe, line)
 
     def _death(self, message: p.Start | p.Event, line: int, reason: str, *, fatal: bool, own: bool = True) -> Death:
         key = event_key(message)

@@ -132,6 +132,13 @@ class Handle:
             self._long = False
         return list(snapshot)
 
+    def rest(self) -> None:
+        """Frees the memory of a machine in a host of its own for as long as it is not called; the next call builds it again."""
+        if self._slot.is_own:
+            with self._lock:
+                self._living_in = None
+                self._slot.rest()
+
     def forgive(self) -> None:
         """Lets the event that has killed two hosts be tried again, twice."""
         self._pool.forgive(self.key)
@@ -175,17 +182,18 @@ class Handle:
     def _rebuild(self, process: HostProcess) -> None:
         """The machine as it was, in another process. Commands were carried out long ago and are dropped."""
         self._living_in = None
-        process.request(self._begins_with, self._machine, self._base.packed(), long=self._long)
+        process.request(self._begins_with, self._machine, self._base.packed(), long=self._may_last(self._begins_with))
         for event in self._log:
             process.request(Op.DELIVER, self._machine, event, long=self._long)
         self._living_in = process
 
     def _exchange(self, process: HostProcess, op: Op, body: bytes) -> bytes:
+        long = self._may_last(op)
         if op in (Op.SNAPSHOT, Op.INSPECT):
-            return process.request(op, self._machine, body, long=self._long)
+            return process.request(op, self._machine, body, long=long)
         self._living_in = None
         began = time.monotonic()
-        reply = process.request(op, self._machine, body, long=self._long)
+        reply = process.request(op, self._machine, body, long=long)
         if op == Op.DELIVER:
             self._log.append(body)
             self._log_seconds += time.monotonic() - began
@@ -193,6 +201,12 @@ class Handle:
             self._delivered += 1
         self._living_in = process
         return reply
+
+    def _may_last(self, op: Op) -> bool:
+        """Whether an operation has the limits of long calls. To keep or restore a wide run takes seconds, on a busy computer
+        many; no other run waits for a host of its own.
+        """
+        return self._long or (self._slot.is_own and op in (Op.SNAPSHOT, Op.RESTORE))
 
     def _give_up_late(self, death: Death, began: float, patience: int) -> None:
         """Raises HostRestarted where the call has no time left to try again in, or was long."""

@@ -74,6 +74,11 @@ class Slot:
         self._forgotten: deque[int] = deque()
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is the host of one machine alone."""
+        return self._own
+
+    @property
     def is_ready(self) -> bool:
         return self._process is not None
 
@@ -148,6 +153,13 @@ class Slot:
             self._prepare()
         if self._closed:
             raise PoolClosed
+
+    def rest(self) -> None:
+        """Ends the process and gives back its memory; the next call starts another."""
+        with self._turn, self._starting:
+            process, self._process = self._process, None
+            if process is not None:
+                process.end()
 
     def forget(self, machine: int) -> None:
         """From a finalizer, in any thread, in the middle of anything."""
