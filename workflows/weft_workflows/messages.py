@@ -280,6 +280,8 @@ class Carried(_Message):
     #: How often the run has moved.
     moves: int
     completed: int
+    #: Whether the first argument after this one is what is left of the run's past.
+    past: bool = False
     steps: tuple[CarriedStep, ...] = ()
     timers: tuple[CarriedTimer, ...] = ()
     batches: tuple[CarriedBatch, ...] = ()

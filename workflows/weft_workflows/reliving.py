@@ -96,6 +96,16 @@ class Reliving:
         self._given += event is not None
         return event
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the past has nothing under way: what is left of it can be carried over."""
+        return not self._past.active and not self._kept_back
+
+    def carry(self) -> bytes:
+        """What is left of the past, for the execution that goes on with the run."""
+        self.publish()
+        return self._past.to_bytes()
+
     def is_tired(self) -> bool:
         """Whether this workflow task has had enough of the past."""
         return self._given % _AT_ONCE == 0

@@ -20,7 +20,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 from temporalio import workflow
@@ -32,6 +31,7 @@ from weft_workflows.advance import Killed, advance
 from weft_workflows.batch_workflow import REPORT
 from weft_workflows.batches import Batches
 from weft_workflows.cleaning_up import CleaningUp
+from weft_workflows.crossing import Arguments, Crossing
 from weft_workflows.evaluators import EVALUATOR_DIED, Death, Evaluator, TooLong
 from weft_workflows.failures import Failure
 from weft_workflows.fitting import fitting_plan, fitting_tools
@@ -41,18 +41,16 @@ from weft_workflows.messages import (
     LIMIT_CLEANUP,
     MEMO_ELSEWHERE,
     RUN_WORKFLOW,
-    Carried,
     Decision,
     Report,
     RunInput,
     RunResult,
-    RunView,
-    StepRow,
 )
 from weft_workflows.parking import MACHINE, ORPHANS, RUN, Parking
 from weft_workflows.past import Past
 from weft_workflows.reliving import Reliving
 from weft_workflows.run_deadline import RunDeadline
+from weft_workflows.run_queries import RunQueries
 from weft_workflows.run_results import result_of
 from weft_workflows.step_activities import Step, Steps
 from weft_workflows.step_limits import limited
@@ -61,14 +59,12 @@ from weft_workflows.timers import Timers
 
 
 @workflow.defn(name=RUN_WORKFLOW, sandboxed=False)
-class RunWorkflow:
+class RunWorkflow(RunQueries):
     @workflow.init
     def __init__(self, *arguments: Any) -> None:
-        """The run's input; then, where it goes on with an earlier execution that has ended, what that has done
-        (`past_record.record_bytes`), or, where it has moved, what is `Carried` and the parts of the checkpoint.
-        """
+        """The run's input; then what `crossing.Arguments` reads, where another execution was before this one."""
         run = RunInput.model_validate(arguments[0])
-        past, self._carried = _goes_on_with(arguments[1:])
+        self._given = given = Arguments.of(arguments[1:])
         info = workflow.info()
         self._input = run
         self._plan = fitting_plan(run.plan)
@@ -81,9 +77,8 @@ class RunWorkflow:
         self._evaluator = Evaluator(info.workflow_id, info.run_id)
         self._effects = {name: tool.effect for name, tool in tools.items()}
         reads = [name for name, effect in self._effects.items() if effect is Effect.READ]
-        self._reliving = None if past is None else Reliving(Past.from_bytes(past, reads))
+        self._reliving = None if given.past is None else Reliving(Past.from_bytes(given.past, reads))
         self._timers = Timers(self._timer_fired)
-        self._thresholds = Thresholds(run.options.history)
         self._deadline = RunDeadline(run.options.run_timeout, self._is_parked, self._time_out)
         #: What has happened and is not yet delivered, oldest first.
         self._happened: deque[p.Start | p.Event | tuple[Step, Outcome]] = deque()
@@ -105,16 +100,27 @@ class RunWorkflow:
         self._cleaning_up = CleaningUp(run.options.cleanup_limit, self._cut_off)
         self._stdout: list[str] = []
         self._end: p.Finish | p.Fail | None = None
-        if self._carried is not None:
-            self._take_over(self._carried)
+        self._crossing = Crossing(
+            self._steps,
+            self._batches,
+            self._parking,
+            self._evaluator,
+            self._timers,
+            self._deadline,
+            self._reliving,
+            Thresholds(run.options.history),
+        )
+        if given.carried is not None:
+            self._crossing.take_over(given.carried)
+            self._stdout.append(given.carried.stdout)
 
     @workflow.run
-    async def run(self, *arguments: Any) -> RunResult:
+    async def run(self, *_arguments: Any) -> RunResult:
         try:
-            if self._carried is None:
+            if self._given.carried is None:
                 self._begin()
             else:
-                self._go_on(self._carried, arguments[2:])
+                self._crossing.go_on(self._given.carried, self._given.parts)
             while self._end is None:
                 self._heed()
                 self._hold_deadlines()
@@ -148,61 +154,19 @@ class RunWorkflow:
         self._happened.append(p.Start(self._input.plan, inputs, workflow.info().workflow_id, seed, now))
         self._deadline.start()
 
-    def _take_over(self, carried: Carried) -> None:
-        """What must be there before the first signal or update is handled."""
-        self._steps.completed = carried.completed
-        self._steps.held = True
-        self._steps.take_over(carried.steps)
-        if self._batches is not None:
-            self._batches.take_over(carried.batches)
-        self._parking.take_over(carried.parking)
-        self._evaluator.remember(carried.evaluator)
-        self._stdout.append(carried.stdout)
-
-    def _go_on(self, carried: Carried, parts: Sequence[bytes]) -> None:
-        self._evaluator.resume(parts)
-        self._timers.take_over(carried.timers)
-        if self._batches is not None:
-            self._batches.watch()
-        self._steps.pause(self._parking.paused)
-        self._steps.release()
-        self._deadline.start(carried.seconds_left)
-
     def _may_move(self) -> bool:
-        """Whether this is a moment to go on in a new execution."""
-        settled = self._batches is None or self._batches.is_settled()
-        return self._steps.held and settled and not self._steps.activities and not self._is_stopping()
+        """Whether this is a moment to go on in a new execution: not where the program is at its end, or cannot go on."""
+        return self._crossing.is_ready() and not self._is_stopping()
 
     def _is_stopping(self) -> bool:
-        """Whether the program is at its end, or cannot go on: it stays in this execution then."""
         ending = self._cancelled or self._timed_out is not None
         return ending or self._held is not None or self._ended_as is not None
 
     def _move(self) -> None:
-        """Goes on in a new execution. Comes back only where the machine cannot be kept; it goes on here then."""
-        parts = self._evaluator.parts()
-        if parts is None:
-            self._thresholds.postpone()
-            self._steps.release()
-            return
-        carried = Carried(
-            moves=1 if self._carried is None else self._carried.moves + 1,
-            completed=self._steps.completed,
-            steps=self._steps.carry(),
-            timers=self._timers.carry(),
-            batches=self._batches.carry() if self._batches is not None else (),
-            parking=self._parking.carry(),
-            evaluator=self._evaluator.memory(),
-            seconds_left=self._deadline.left,
-            stdout="".join(self._stdout),
-        )
-        workflow.continue_as_new(args=[self._input, carried, *parts])
-
-    def _watch_history(self) -> None:
-        """Lets no more steps start where it is time to move."""
-        if self._steps.held or self._is_stopping() or self._reliving is not None:
-            return
-        self._steps.held = self._thresholds.reached(calm=not self._steps.activities)
+        """Goes on in a new execution. Comes back only where the machine cannot be kept."""
+        arguments = self._crossing.pack("".join(self._stdout))
+        if arguments is not None:
+            workflow.continue_as_new(args=[self._input, *arguments])
 
     def _may_relive(self) -> bool:
         """Whether the past goes before what happens now: from when the machine has begun until it has no more to give."""
@@ -345,7 +309,8 @@ class RunWorkflow:
             commands = self._evaluator.deliver(event, replaying=workflow.unsafe.is_replaying_history_events())
         except TooLong as too_long:
             commands = await self._advance(event, too_long)
-        self._watch_history()
+        if not self._is_stopping():
+            self._crossing.watch_history()
         for command in commands:
             self._perform(command)
 
@@ -530,35 +495,3 @@ class RunWorkflow:
     def _decide_run(self, decision: Decision) -> None:
         skipped = p.Finish(json.dumps(decision.value, ensure_ascii=False))
         self._end = self._ended_as if decision.action == "fail" else skipped
-
-    @workflow.query
-    def status(self) -> RunView:
-        run_id = workflow.info().workflow_id
-        return run_details.view(
-            run_id, self._input.plan_id, self._steps, self._timers.lines, self._parking, self._computing
-        )
-
-    @workflow.query
-    def steps(self) -> list[StepRow]:
-        return [run_details.row(step) for step in self._steps.all.values()]
-
-    @workflow.query
-    def source(self) -> str:
-        return str(self._plan["source"])
-
-    @workflow.query
-    def graph(self) -> Any:
-        return self._plan["graph"]
-
-    @workflow.query
-    def output(self) -> str:
-        return "".join(self._stdout)
-
-
-def _goes_on_with(arguments: Sequence[Any]) -> tuple[bytes | None, Carried | None]:
-    """What an execution goes on with: the past of one that has ended, or what the one before it has carried over."""
-    if not arguments:
-        return None, None
-    if isinstance(arguments[0], bytes):
-        return arguments[0], None
-    return None, Carried.model_validate(arguments[0])
