@@ -244,7 +244,7 @@ async def test_a_long_step_lets_the_run_move(client: Client, start_plan: StartRu
 import asyncio
 
 async def main(log, gate):
-    long = asyncio.create_task(gated_read(log, gate))
+    long = asyncio.create_task(long_read(log, gate))
     for n in range(15):
         await echo(n)
     await open_gate(gate)
@@ -254,7 +254,7 @@ async def main(log, gate):
     options = RunOptions(history=SMALL, batches=BatchLimits(seconds=600))
     handle = await start_plan(source, options, log=str(log), gate=str(gate))
     assert (await handle.result()).result == "open"
-    assert log.read_text().splitlines() == ["gated_read"]
+    assert log.read_text().splitlines() == ["long_read"]
     assert len(await executions(client, handle.id)) > 1
 
 
@@ -291,7 +291,7 @@ async def test_steps_of_a_batch_that_is_ended_from_outside_are_not_lost(
 import asyncio
 
 async def main(log, gate):
-    read, write = await asyncio.gather(gated_read(log, gate), gated_write(log, gate))
+    read, write = await asyncio.gather(long_read(log, gate), long_write(log, gate))
     return [read, write]
 """
     log, gate = tmp_path / "log", tmp_path / "gate"
@@ -319,7 +319,7 @@ async def main(log, gate):
     assert parked_row.reason == "ambiguous"
     await decide(handle, step=parked_row.step, action="skip", value="by hand")
     assert (await handle.result()).result == ["open", "by hand"]
-    assert Counter(line.split()[0] for line in log.read_text().splitlines()) == {"gated_read": 2, "gated_write": 1}
+    assert Counter(line.split()[0] for line in log.read_text().splitlines()) == {"long_read": 2, "long_write": 1}
 
 
 async def test_cancelling_reaches_a_run_that_has_moved(client: Client, start_plan: StartRun) -> None:

@@ -62,7 +62,7 @@ async def _wait_for(gate: str) -> str:
     return Path(gate).read_text()
 
 
-@tool(effect="read", timeout=1000, retry=_RETRY)
+@tool(effect="read", retry=_RETRY)
 async def gated_read(log: str, gate: str) -> Any:
     """Waits until a file exists."""
     note(log, "gated_read")
@@ -75,10 +75,24 @@ async def open_gate(gate: str) -> None:
     Path(gate).write_text("open")
 
 
-@tool(effect="write", timeout=1000, retry=_RETRY)
+@tool(effect="write", retry=_RETRY)
 async def gated_write(log: str, gate: str) -> Any:
     """Waits until a file exists."""
     note(log, f"gated_write {current_step().idempotency_key}")
+    return await _wait_for(gate)
+
+
+@tool(effect="read", timeout=1000, retry=_RETRY)
+async def long_read(log: str, gate: str) -> Any:
+    """Waits until a file exists; may take so long that it has a workflow of its own."""
+    note(log, "long_read")
+    return await _wait_for(gate)
+
+
+@tool(effect="write", timeout=1000, retry=_RETRY)
+async def long_write(log: str, gate: str) -> Any:
+    """The same as a write."""
+    note(log, f"long_write {current_step().idempotency_key}")
     return await _wait_for(gate)
 
 
