@@ -22,6 +22,7 @@ from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
 )
 from temporalio.service import RPCError, RPCStatusCode
+from weft_workflows.messages import run_of
 
 from weft_worker.problems import CommandFailed, failed
 
@@ -33,8 +34,6 @@ _DIGEST_LENGTH: Final = 64
 _HEXADECIMAL: Final = re.compile(rb"[0-9a-f]{64,}")
 #: More than this in one piece is data. Less may be a digest with a byte beside it that happens to be a digit.
 _LONGEST_NEIGHBOURHOOD: Final = 1_000
-#: Stands after a run's id in the ids of workflows that work for it.
-_CHILD_MARK: Final = "//"
 #: Executions that are read at a time.
 _AT_ONCE: Final = 8
 #: How often the server is asked again that lists less than it counts: its lists lag behind.
@@ -81,7 +80,7 @@ async def mark(client: Client, progress: Progress) -> Marked:
         await _read_schedules(client, marked)
     except RPCError as error:
         raise _incomplete(f"the server does not answer: {error.message}") from None
-    marked.runs = {workflow_id.partition(_CHILD_MARK)[0] for workflow_id, _ in marked.executions}
+    marked.runs = {run_of(workflow_id) for workflow_id, _ in marked.executions}
     return marked
 
 
