@@ -160,6 +160,15 @@ def crashes(start: p.Start) -> Script:
 
 
 @script
+def crashes_under_a_deadline(start: p.Start) -> Script:
+    event = yield [p.StartTimer("deadline", 60, start.now + 60, 2, guards=True), call("a", "echo", value=1)]
+    nested: tuple[Any, ...] = ()
+    for _ in range(200_000):
+        nested = (nested,)
+    yield [finish([event.now, hash(nested)])]
+
+
+@script
 def crashes_at_once(start: p.Start) -> Script:
     nested: tuple[Any, ...] = ()
     for _ in range(200_000):

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError, CancelledError
 from weft_workflows.host.pool import HostBusy, HostPool
@@ -15,6 +16,16 @@ from tests.temporal.conftest import MACHINE, StartRun, eventually, worker_on
 from tests.temporal.test_parking import decide, parked, refusal
 
 pytestmark = pytest.mark.server
+
+
+@pytest.mark.usefixtures("worker")
+async def test_deadlines_stand_still_while_the_machine_is_parked(start_run: StartRun) -> None:
+    handle = await start_run("crashes_under_a_deadline")
+    await eventually(lambda: parked(handle))
+    kinds = [event.event_type for event in (await handle.fetch_history()).events]
+    assert EventType.EVENT_TYPE_TIMER_CANCELED in kinds
+    assert EventType.EVENT_TYPE_TIMER_FIRED not in kinds
+    await decide(handle, action="fail")
 
 
 @pytest.mark.usefixtures("worker")

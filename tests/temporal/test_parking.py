@@ -111,6 +111,16 @@ async def test_decisions_that_fit_nothing_are_refused(ambiguous: Handle) -> None
     assert (await ambiguous.result()).result == 1
 
 
+async def test_a_decision_that_makes_no_sense_is_refused(ambiguous: Handle) -> None:
+    """What people write in the UI by hand must not stop the run."""
+    for said in ({"stepp": "a", "action": "retry"}, {"step": "a", "action": "forget"}, "retry"):
+        with pytest.raises(WorkflowUpdateFailedError):
+            await ambiguous.execute_update("decide", said, rpc_timeout=timedelta(seconds=20))
+    assert await parked(ambiguous)
+    await ambiguous.execute_update("decide", {"step": "", "action": "skip", "value": 3})
+    assert (await ambiguous.result()).result == 3
+
+
 async def test_a_decision_is_taken_once(ambiguous: Handle, log: Path, gate: Path) -> None:
     await decide(ambiguous, step="a", action="retry", decision_id="d1")
     await eventually(lambda: parked(ambiguous))

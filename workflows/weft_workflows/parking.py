@@ -32,8 +32,10 @@ ORPHANS = "@orphans"
 RUN = "@run"
 #: What a decision names that is about everything that is parked.
 ALL = "@all"
+#: What the memo says of it: names, and the first ones with reasons. Each change writes them into history again.
 _MAX_PUBLISHED = 20
-_MAX_MESSAGE_BYTES = 500
+_MAX_ROWS = 10
+_MAX_MESSAGE_BYTES = 300
 
 
 class Parking:
@@ -48,6 +50,8 @@ class Parking:
         #: What `fail` raises in the program, by step.
         self._failures: dict[str, Failure] = {}
         self._decided: set[str] = set()
+        #: The rows that the memo has.
+        self._published: list[dict[str, Any]] = []
         self.paused = False
 
     def __bool__(self) -> bool:
@@ -174,8 +178,12 @@ class Parking:
     def _publish(self) -> None:
         """Writes the memo; the server drops an entry that is None."""
         names = _first(self._parked)
-        rows = [_published(self._parked[name]) for name in names]
-        workflow.upsert_memo({MEMO_PARKED: names or None, MEMO_PARKED_ROWS: rows or None})
+        changes: dict[str, Any] = {MEMO_PARKED: names or None}
+        rows = [_published(self._parked[name]) for name in names[:_MAX_ROWS]]
+        if rows != self._published:
+            changes[MEMO_PARKED_ROWS] = rows or None
+            self._published = rows
+        workflow.upsert_memo(changes)
 
     def _why_not(self, name: str) -> str:
         step = self._steps.get(name)
