@@ -28,7 +28,7 @@ async def main(log):
 
     sibling = asyncio.create_task(beside())
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(5):
             print(await flaky(log, 1))
             await asyncio.sleep(60)
     except TimeoutError:
@@ -37,17 +37,17 @@ async def main(log):
 """
 WAIT_FOR = """
 async def main(log):
-    return await asyncio.wait_for(flaky(log, 1), 2)
+    return await asyncio.wait_for(flaky(log, 1), 5)
 """
 SET_LATER = """
 async def main(log):
     task = asyncio.create_task(hanging_write(log, log + ".gate"))
     await asyncio.sleep(1.5)
-    return await asyncio.wait_for(task, 2)
+    return await asyncio.wait_for(task, 5)
 """
 IN_A_GROUP = """
 async def main(log):
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(5):
         async with asyncio.TaskGroup() as group:
             found = group.create_task(flaky(log, 1))
             for n in range(5):
@@ -58,7 +58,7 @@ async def main(log):
 TELLS = """
 async def main(log):
     try:
-        return await asyncio.wait_for(flaky(log, 1), 2)
+        return await asyncio.wait_for(flaky(log, 1), 5)
     except ConnectionError as error:
         print("told", error)
         raise
@@ -98,7 +98,7 @@ async def test_a_deadline_does_not_pass_while_a_person_thinks(begin: Any, tmp_pa
     source, result = PROGRAMS[name]
     handle = await begin(source)
     await eventually(lambda: parked(handle))
-    await asyncio.sleep(2.5)  # longer than the deadline: nothing may happen
+    await asyncio.sleep(5.5)  # longer than the deadline: nothing may happen
     assert await parked(handle)
     (tmp_path / "log.gate").write_text("open")
     await decide(handle, action="retry")
@@ -108,22 +108,22 @@ async def test_a_deadline_does_not_pass_while_a_person_thinks(begin: Any, tmp_pa
 async def test_afterwards_it_has_the_rest_of_its_time(begin: Any) -> None:
     handle = await begin(RUNS_OUT)
     await eventually(lambda: parked(handle))
-    await asyncio.sleep(2.5)
+    await asyncio.sleep(5.5)
     assert (await parked(handle)) is not None
     began = time.monotonic()
     await decide(handle, action="retry")
     assert (await handle.result()).result == "beside"
     assert await handle.query("output") == "2\nout of time\n"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     nap, deadline, rest, sleep = sorted(await timers(handle), key=lambda seconds: (seconds == 60, seconds != 0.2))
-    assert (nap, deadline, sleep) == (0.2, 2.0, 60.0)
-    assert 0 < rest < 2
+    assert (nap, deadline, sleep) == (0.2, 5.0, 60.0)
+    assert 0 < rest < 5
 
 
 async def test_a_deadline_is_lifted_with_what_it_was_around(begin: Any) -> None:
     handle = await begin(TELLS)
     await eventually(lambda: parked(handle))
-    await asyncio.sleep(2.5)
+    await asyncio.sleep(5.5)
     await decide(handle, action="fail")
 
     async def output() -> Any:

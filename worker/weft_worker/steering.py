@@ -22,8 +22,14 @@ from weft_worker.problems import failed
 from weft_worker.running_steps import children_of
 from weft_worker.runs import no_run, read_history, refuse_closed
 
-#: What the server answers to an update while a run goes on in a new execution.
-_PASSING = (RPCStatusCode.ABORTED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.RESOURCE_EXHAUSTED)
+#: What the server answers to an update while a run goes on in a new execution, or whose workflow task something else came
+#: in the way of.
+_PASSING = (
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.FAILED_PRECONDITION,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.UNAVAILABLE,
+)
 _PAUSE_BETWEEN_TRIES = 0.2
 
 

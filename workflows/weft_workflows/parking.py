@@ -103,6 +103,7 @@ class Parking:
         self._parked = {row.step: row for row in carried.rows}
         self._failures = {name: Failure.of_data(data) for name, data in carried.failures.items()}
         self._decided = set(carried.decided)
+        self._published = self._rows_to_publish()
         self.paused = carried.paused
 
     def forget(self, step: str) -> None:
@@ -179,11 +180,14 @@ class Parking:
         """Writes the memo; the server drops an entry that is None."""
         names = _first(self._parked)
         changes: dict[str, Any] = {MEMO_PARKED: names or None}
-        rows = [_published(self._parked[name]) for name in names[:_MAX_ROWS]]
+        rows = self._rows_to_publish()
         if rows != self._published:
             changes[MEMO_PARKED_ROWS] = rows or None
             self._published = rows
         workflow.upsert_memo(changes)
+
+    def _rows_to_publish(self) -> list[dict[str, Any]]:
+        return [_published(self._parked[name]) for name in _first(self._parked)[:_MAX_ROWS]]
 
     def _why_not(self, name: str) -> str:
         step = self._steps.get(name)
