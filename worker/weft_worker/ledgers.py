@@ -11,13 +11,14 @@ What always holds: reading changes nothing, neither in the history nor in the wo
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from temporalio import workflow
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
 from temporalio.common import RawValue
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer
 from weft_compiler.tool_spec import ToolSpec
 from weft_workflows.evaluators import Evaluator
@@ -30,20 +31,14 @@ from weft_workflows.step_outcomes import Outcome, outcome_of_value
 
 from weft_worker.history import seconds_of, step_id_of, successor_of
 from weft_worker.problems import failed
+from weft_worker.runs import no_run
+from weft_worker.segments import Segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from temporalio.api.history.v1 import HistoryEvent
     from temporalio.client import Client
-
-
-@dataclass
-class Lineage:
-    """The executions of one run, from the first one that its history still begins with to the last."""
-
-    run_id: str
-    histories: list[WorkflowHistory] = field(default_factory=list)
 
 
 @dataclass
@@ -118,22 +113,45 @@ class _Listening:
         return self._evaluator.deliver(message, replaying=replaying)
 
 
-async def read_lineage(client: Client, run_id: str) -> Lineage:
-    """The histories of a run's executions. Raises RPCError NOT_FOUND where there is no such run."""
-    described = await client.get_workflow_handle(run_id).describe()
+async def read_lineage(client: Client, run_id: str, segments: Segments | None) -> list[WorkflowHistory]:
+    """The histories of a run's executions, from the first to the last: the server's, else those that were kept.
+
+    Raises CommandFailed where one is nowhere.
+    """
+    try:
+        described = await client.get_workflow_handle(run_id).describe()
+    except RPCError as error:
+        kept = segments.newest(run_id) if segments is not None and error.status is RPCStatusCode.NOT_FOUND else []
+        if not kept:
+            raise no_run(run_id, error) from None
+        return kept
     execution = described.raw_description.workflow_execution_info.first_run_id or described.run_id
-    lineage = Lineage(run_id)
+    histories = []
     while execution:
-        history = await client.get_workflow_handle(run_id, run_id=execution).fetch_history()
-        lineage.histories.append(history)
-        execution = successor_of(history.events[-1])
-    return lineage
+        histories.append(await _history_of(client, run_id, execution or "", segments))
+        execution = successor_of(histories[-1].events[-1])
+    return histories
 
 
-async def read_ledger(client: Client, lineage: Lineage) -> Ledger:
+async def _history_of(client: Client, run_id: str, execution: str, segments: Segments | None) -> WorkflowHistory:
+    try:
+        return await client.get_workflow_handle(run_id, run_id=execution).fetch_history()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise no_run(run_id, error) from None
+    if segments is not None and (kept := segments.of_execution(run_id, execution)) is not None:
+        return kept
+    raise failed(
+        f"Temporal no longer has the history of {run_id} from its beginning, and it was not kept beside the payloads:"
+        " what the run has done is not known",
+        run_id=run_id,
+    )
+
+
+async def read_ledger(client: Client, histories: Sequence[WorkflowHistory]) -> Ledger:
     """What has happened in a run. Hosts must be installed. Raises CommandFailed where a history cannot be replayed."""
     ledger: Ledger | None = None
-    for history in lineage.histories:
+    for history in histories:
         ledger = await _replayed(client, history, ledger)
     assert ledger is not None
     return ledger

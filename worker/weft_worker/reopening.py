@@ -24,9 +24,12 @@ from weft_workflows.past_record import Record, record_bytes
 from weft_workflows.rehearsal import Rehearsal, rehearse
 from weft_workflows.starting import start_options
 
+from weft_worker.history import End, RunHistory
 from weft_worker.ledgers import read_ledger, read_lineage
+from weft_worker.outcome import OutcomeError
 from weft_worker.problems import CommandFailed, failed, misused
 from weft_worker.runs import read_history
+from weft_worker.segments import segments_of
 from weft_worker.steering import kill
 
 if TYPE_CHECKING:
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
     from weft_workflows.messages import RunInput
 
     from weft_worker.connect import Connection
-    from weft_worker.history import RunHistory
 
 
 async def resume_ended(connection: Connection, run_id: str, history: RunHistory, hosts: HostPool) -> None:
@@ -52,7 +54,28 @@ async def resume_ended(connection: Connection, run_id: str, history: RunHistory,
 async def ledger_of(connection: Connection, run_id: str, hosts: HostPool) -> Ledger:
     """What has happened in a run so far."""
     evaluators.install(hosts)
-    return await read_ledger(connection.client, await read_lineage(connection.client, run_id))
+    histories = await read_lineage(connection.client, run_id, segments_of(connection))
+    return await read_ledger(connection.client, histories)
+
+
+async def history_of(connection: Connection, run_id: str) -> RunHistory:
+    """What is known of a run: what the server says, else what was kept when it had a history there.
+
+    Raises CommandFailed where there is no such run.
+    """
+    try:
+        return await read_history(connection, run_id)
+    except CommandFailed as missing:
+        segments = segments_of(connection)
+        if missing.type != "NoSuchRun" or segments is None or not (kept := segments.newest(run_id)):
+            raise
+    history = RunHistory(connection.client)
+    for each in kept:
+        for event in each.events:
+            await history.read(event)
+    gone = OutcomeError("HistoryRemoved", "Temporal has removed the run's history")
+    history.end = history.end or End("failed", None, gone)
+    return history
 
 
 async def start_again(connection: Connection, run_id: str, run: RunInput, record: Record, task_queue: str) -> None:

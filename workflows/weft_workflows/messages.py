@@ -19,6 +19,8 @@ RUN_WORKFLOW = "WeftRun"
 BATCH_WORKFLOW = "WeftSteps"
 #: The type of the activity that carries out long pure code. No tool can have this name.
 ADVANCE = "weft.advance"
+#: The type of the local activity that keeps an execution's history beside the payloads. No tool can have this name.
+KEEP = "weft.keep"
 #: What stands between a run's id and the rest in the ids of the workflows that work for it. No run's id has it.
 CHILD_MARK = "//"
 
@@ -144,6 +146,8 @@ class RunInput(_Asked):
     options: RunOptions = RunOptions()
     #: Which rules of parking the run was started under (`docs/adr/014`): 0 is for runs from before there was a choice.
     parking_rules: int = 0
+    #: Whether histories are kept beside the payloads. Runs from before that keep none.
+    keeps_history: bool = False
 
 
 class RunError(_Message):

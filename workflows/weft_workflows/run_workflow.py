@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Coroutine
 from typing import Any
 
 from temporalio import workflow
@@ -36,6 +37,7 @@ from weft_workflows.evaluators import EVALUATOR_DIED, Death, Evaluator, TooLong
 from weft_workflows.failures import Failure
 from weft_workflows.fitting import fitting_plan, fitting_tools
 from weft_workflows.history_limits import Thresholds
+from weft_workflows.keeping import keep_history
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import (
     LIMIT_CLEANUP,
@@ -134,6 +136,8 @@ class RunWorkflow(RunQueries):
                     await self._wait()
             if self._batches is not None:
                 await workflow.wait_condition(self._batches.is_settled)
+            if self._input.keeps_history:
+                await self._despite_cancellation(keep_history(workflow.info().run_id))
         finally:
             self._evaluator.close()
         return result_of(
@@ -167,6 +171,15 @@ class RunWorkflow(RunQueries):
         arguments = self._crossing.pack("".join(self._stdout))
         if arguments is not None:
             workflow.continue_as_new(args=[self._input, *arguments])
+
+    async def _despite_cancellation(self, work: Coroutine[Any, Any, None]) -> None:
+        """Waits for what is to be done in any case."""
+        task = asyncio.create_task(work)
+        while not task.done():
+            try:
+                await workflow.wait([task])
+            except asyncio.CancelledError:
+                self._take_cancellation()
 
     def _may_relive(self) -> bool:
         """Whether the past goes before what happens now: from when the machine has begun until it has no more to give."""

@@ -67,6 +67,7 @@ def start_options(
             inputs=inputs,
             options=options,
             parking_rules=PARKING_RULES,
+            keeps_history=True,
         ),
         "id": run_id,
         "task_queue": task_queue,

@@ -61,13 +61,12 @@ def resume_changed(
 async def _resume(run_id: str, tools: list[str], wanted: Wanted, target: Target, kept: Kept) -> None:
     from weft_worker.connect import connect
     from weft_worker.hosts import open_hosts
-    from weft_worker.reopening import go_on_changed, rehearse_change
-    from weft_worker.runs import read_history
+    from weft_worker.reopening import go_on_changed, history_of, rehearse_change
     from weft_worker.settings import load_settings
 
     settings = load_settings()
     connection = await connect(target, settings)
-    history = await read_history(connection, run_id)
+    history = await history_of(connection, run_id)
     change, catalog = await asyncio.to_thread(_prepared, history, tools, wanted)
     with closing(open_hosts(settings.hosts)) as hosts:
         if wanted.dry:

@@ -44,14 +44,14 @@ async def _fork(
     from weft_worker.connect import connect
     from weft_worker.hosts import open_hosts
     from weft_worker.prepare import absolute_sources, inputs_for
-    from weft_worker.reopening import Fork, fork_run
+    from weft_worker.reopening import Fork, fork_run, history_of
     from weft_worker.resuming import load_tools_of
-    from weft_worker.runs import new_run_id, read_history
+    from weft_worker.runs import new_run_id
     from weft_worker.settings import load_settings
 
     settings = load_settings()
     connection = await connect(target, settings)
-    history = await read_history(connection, run_id)
+    history = await history_of(connection, run_id)
     assert history.input is not None
     plan = read_plan(history.input.plan)
     catalog = load_tools_of(history, tools)

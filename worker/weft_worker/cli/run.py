@@ -122,13 +122,14 @@ async def go_on(
     Raises CommandFailed where there is no such run, where its tools cannot be loaded or are not all there.
     """
     from weft_worker.connect import connect
+    from weft_worker.reopening import history_of
     from weft_worker.resuming import load_tools_of
-    from weft_worker.runs import outcome_of, read_history
+    from weft_worker.runs import outcome_of
     from weft_worker.settings import load_settings
 
     settings = load_settings()
     connection = await connect(target, settings)
-    history = await read_history(connection, run_id)
+    history = await history_of(connection, run_id)
     if history.end is not None and before is None and history.end.status == "completed":
         kept.outcome = outcome_of(history, connection, run_id)
     elif history.end is not None and before is None:
@@ -234,9 +235,17 @@ async def wait_for(
     """Work on the run until it is over, only a person can go on with it, or this process is told to stop."""
     from weft_worker.cli.progress import open_progress
     from weft_worker.runs import as_it_stands, watch
+    from weft_worker.segments import segments_of
     from weft_worker.worker import Workers
 
-    workers = Workers(connection.client, task_queue=queue, catalog=catalog, settings=settings, hosts=hosts)
+    workers = Workers(
+        connection.client,
+        task_queue=queue,
+        catalog=catalog,
+        settings=settings,
+        hosts=hosts,
+        segments=segments_of(connection),
+    )
     async with workers:
         if before is not None:
             await before(connection)
