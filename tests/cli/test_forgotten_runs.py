@@ -18,6 +18,16 @@ from tests.cli.test_resuming import TOUCHY
 pytestmark = pytest.mark.server
 
 
+async def is_known(client: Client, run_id: str) -> bool:
+    try:
+        await client.get_workflow_handle(run_id).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
 def forget(server: ServerInfo, run_id: str) -> None:
     """Removes a run as the end of its retention does; returns once the server does not know it any more."""
 
@@ -27,12 +37,7 @@ def forget(server: ServerInfo, run_id: str) -> None:
         request = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=execution)
         await client.workflow_service.delete_workflow_execution(request)
         async with asyncio.timeout(60):
-            while True:
-                try:
-                    await client.get_workflow_handle(run_id).describe()
-                except RPCError as error:
-                    assert error.status is RPCStatusCode.NOT_FOUND
-                    return
+            while await is_known(client, run_id):
                 await asyncio.sleep(0.05)
 
     asyncio.run(remove())

@@ -20,6 +20,7 @@ from weft_compiler.compile import compile_source
 from weft_compiler.plan import Plan
 from weft_worker.embedded import ServerInfo
 from weft_worker.payloads import converter
+from weft_worker.segments import keeping
 from weft_workflows import evaluators
 from weft_workflows.advance import advancing
 from weft_workflows.host.pool import HostLimits, HostPool
@@ -61,7 +62,7 @@ async def worker_on(client: Client, pool: HostPool, queue: str, **options: Any) 
         client,
         task_queue=queue,
         workflows=WORKFLOWS,
-        activities=[activity_for(tool) for tool in TOOLS.values()],
+        activities=[*(activity_for(tool) for tool in TOOLS.values()), keeping(client)],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         **options,

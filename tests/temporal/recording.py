@@ -32,6 +32,7 @@ from weft_activities.invoke import activity_for
 from weft_compiler.compile import compile_source
 from weft_worker.embedded import ServerLease
 from weft_worker.payloads import converter
+from weft_worker.segments import keeping
 from weft_workflows import evaluators
 from weft_workflows.advance import advancing
 from weft_workflows.host.contract import DEFAULT_MACHINE
@@ -118,7 +119,7 @@ async def _worker(client: Client, run: RecordedRun) -> AsyncIterator[None]:
         task_queue=run.name,
         build_id="recorder",
         workflows=[RunWorkflow],
-        activities=[activity_for(tool) for tool in run.tools],
+        activities=[*(activity_for(tool) for tool in run.tools), keeping(client)],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         max_heartbeat_throttle_interval=timedelta(seconds=1),
     )

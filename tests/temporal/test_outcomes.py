@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from weft_activities.invoke import activity_for
 from weft_activities.tool import make_tool
+from weft_worker.segments import keeping
 from weft_workflows import evaluators
 from weft_workflows.host.pool import HostPool
 from weft_workflows.messages import RunOptions, RunView
@@ -51,7 +52,7 @@ async def test_a_step_that_no_worker_has_taken_waits(
     handle = await start_plan(
         f"return await {tool}({str(log)!r}, {str(gate)!r})", RunOptions(activity_task_queue=f"{queue}-steps")
     )
-    async with Worker(client, task_queue=queue, workflows=[RunWorkflow]):
+    async with Worker(client, task_queue=queue, workflows=[RunWorkflow], activities=[keeping(client)]):
         await eventually(lambda: running(handle, 1))
         assert not lines(log)
         async with worker_on(client, machines, f"{queue}-steps"):
@@ -173,7 +174,7 @@ async def test_a_worker_without_the_tool_is_none_of_the_steps(
     """The server tries again until a worker has it, also a `write`."""
     gate.write_text("done")
     evaluators.install(machines, evaluators.signals_through(client))
-    async with Worker(client, task_queue=queue, workflows=[RunWorkflow], activities=[_other_tool()]):
+    async with Worker(client, task_queue=queue, workflows=[RunWorkflow], activities=[_other_tool(), keeping(client)]):
         handle = await start_plan(f"return await gated_write({str(log)!r}, {str(gate)!r})")
 
         async def refused() -> Any:

@@ -54,7 +54,7 @@ async def resume_ended(connection: Connection, run_id: str, history: RunHistory,
 async def ledger_of(connection: Connection, run_id: str, hosts: HostPool) -> Ledger:
     """What has happened in a run so far."""
     evaluators.install(hosts)
-    histories = await read_lineage(connection.client, run_id, segments_of(connection))
+    histories = await read_lineage(connection.client, run_id, segments_of(connection.client))
     return await read_ledger(connection.client, histories)
 
 
@@ -66,7 +66,7 @@ async def history_of(connection: Connection, run_id: str) -> RunHistory:
     try:
         return await read_history(connection, run_id)
     except CommandFailed as missing:
-        segments = segments_of(connection)
+        segments = segments_of(connection.client)
         if missing.type != "NoSuchRun" or segments is None or not (kept := segments.newest(run_id)):
             raise
     history = RunHistory(connection.client)

@@ -23,13 +23,11 @@ from temporalio.client import WorkflowHistory
 from weft_workflows.messages import KEEP
 
 from weft_worker.problems import failed
-from weft_worker.storage.directory import ledger_folder, make_folder, sync_folder, write_whole
+from weft_worker.storage.directory import PayloadDirectory, ledger_folder, make_folder, sync_folder, write_whole
 from weft_worker.storage.marking import digests_in
 
 if TYPE_CHECKING:
     from temporalio.client import Client
-
-    from weft_worker.connect import Connection
 
 _VERSION = 1
 _ENDING = ".jsonl.gz"
@@ -50,9 +48,12 @@ class _Header:
     payloads: tuple[str, ...]
 
 
-def segments_of(connection: Connection) -> Segments | None:
-    """Where the segments of a connection's runs are; None where that is not known."""
-    return None if connection.storage is None else Segments(connection.storage.directory.directory)
+def segments_of(client: Client) -> Segments | None:
+    """Where the segments of a client's runs are: beside its payloads. None for a client that keeps none in a directory."""
+    storage = client.data_converter.external_storage
+    drivers = () if storage is None else storage.drivers
+    found = next((driver for driver in drivers if isinstance(driver, PayloadDirectory)), None)
+    return None if found is None else Segments(found.directory)
 
 
 class Segments:
@@ -111,11 +112,14 @@ class Segments:
         return chain[::-1]
 
 
-def keeping(client: Client, segments: Segments) -> Callable[..., Any]:
-    """The local activity by which an execution, or the next one, has its history kept."""
+def keeping(client: Client) -> Callable[..., Any]:
+    """The local activity by which an execution, or the next one, has its history kept. Each worker of runs needs it."""
+    segments = segments_of(client)
 
     @activity.defn(name=KEEP)
     async def keep(execution: str) -> None:
+        if segments is None:
+            return
         run_id = activity.info().workflow_id
         assert run_id is not None
         history = await client.get_workflow_handle(run_id, run_id=execution).fetch_history()

@@ -24,7 +24,7 @@ from weft_workflows.messages import ADVANCE, advance_queue
 from weft_workflows.registry import WORKFLOWS
 
 from weft_worker.hosts import open_hosts
-from weft_worker.segments import Segments, keeping
+from weft_worker.segments import keeping
 from weft_worker.settings import Settings
 
 Role = Literal["all", "workflows", "activities"]
@@ -48,7 +48,6 @@ class Workers:
         settings: Settings,
         role: Role = "all",
         hosts: Any = None,
-        segments: Segments | None = None,
         deployment: WorkerDeploymentConfig | None = None,
     ) -> None:
         self._client = client
@@ -68,8 +67,7 @@ class Workers:
             workflows.extend(WORKFLOWS)
             queues.setdefault(task_queue, [])
             queues[advance_queue(task_queue)] = [advancing(hosts)]
-            if segments is not None:
-                queues[task_queue] = [*queues[task_queue], keeping(client, segments)]
+            queues[task_queue] = [*queues[task_queue], keeping(client)]
         self._workers = [
             self._make(queue, workflows if queue == task_queue else [], activities)
             for queue, activities in sorted(queues.items())

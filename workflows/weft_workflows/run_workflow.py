@@ -180,6 +180,7 @@ class RunWorkflow(RunQueries):
                 await workflow.wait([task])
             except asyncio.CancelledError:
                 self._take_cancellation()
+        task.result()
 
     def _may_relive(self) -> bool:
         """Whether the past goes before what happens now: from when the machine has begun until it has no more to give."""

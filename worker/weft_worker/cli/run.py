@@ -235,17 +235,9 @@ async def wait_for(
     """Work on the run until it is over, only a person can go on with it, or this process is told to stop."""
     from weft_worker.cli.progress import open_progress
     from weft_worker.runs import as_it_stands, watch
-    from weft_worker.segments import segments_of
     from weft_worker.worker import Workers
 
-    workers = Workers(
-        connection.client,
-        task_queue=queue,
-        catalog=catalog,
-        settings=settings,
-        hosts=hosts,
-        segments=segments_of(connection),
-    )
+    workers = Workers(connection.client, task_queue=queue, catalog=catalog, settings=settings, hosts=hosts)
     async with workers:
         if before is not None:
             await before(connection)

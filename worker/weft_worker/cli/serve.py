@@ -92,7 +92,6 @@ async def _work(target: Target, catalog: Any, role: Role, versioned: bool) -> in
 
     from weft_worker.connect import connect
     from weft_worker.deployment import deployment_of
-    from weft_worker.segments import segments_of
     from weft_worker.settings import load_settings
     from weft_worker.worker import Workers
 
@@ -104,7 +103,6 @@ async def _work(target: Target, catalog: Any, role: Role, versioned: bool) -> in
         catalog=catalog or Catalog(),
         settings=settings,
         role=role,
-        segments=segments_of(connection),
         deployment=(deployment := deployment_of(settings) if versioned else None),
     )
     with interruptible() as interrupted:

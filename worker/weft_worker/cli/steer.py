@@ -182,7 +182,6 @@ async def _pause(run_id: str, target: Target) -> Outcome:
 
     from weft_worker.resuming import check_plan
     from weft_worker.runs import query_status, refuse_closed, status_of
-    from weft_worker.segments import segments_of
     from weft_worker.steering import pause
     from weft_worker.worker import Workers
 
@@ -196,14 +195,7 @@ async def _pause(run_id: str, target: Target) -> Outcome:
     # Nobody is at it. Taking note takes no tools, and its steps are for those who go on with it.
     check_plan(history)
     queue = history.task_queue
-    async with Workers(
-        connection.client,
-        task_queue=queue,
-        catalog=Catalog(),
-        settings=settings,
-        role="workflows",
-        segments=segments_of(connection),
-    ):
+    async with Workers(connection.client, task_queue=queue, catalog=Catalog(), settings=settings, role="workflows"):
         await saying
         return (await status_of(connection, run_id))[0]
 
