@@ -111,6 +111,20 @@ async def hanging_read(log: str, gate: str) -> Any:
 
 
 @tool(effect="read")
+async def needs(log: str, gate: str) -> str:
+    """Answers with an exception until a file exists."""
+    note(log, "needs")
+    return Path(gate).read_text()
+
+
+@tool(effect="write")
+async def count_write(log: str, value: Any) -> Any:
+    """Gives its argument, and notes that it was called with it."""
+    note(log, f"count {value}")
+    return value
+
+
+@tool(effect="read")
 async def until_cancelled(log: str) -> None:
     """Waits for ever; notes that it was cancelled."""
     note(log, "started")

@@ -123,6 +123,8 @@ class RunWorkflow(RunQueries):
                 self._begin()
             else:
                 self._crossing.go_on(self._given.carried, self._given.parts)
+                if self._input.keeps_history and (earlier := workflow.info().continued_run_id):
+                    self._keeping = asyncio.create_task(keep_history(earlier))
             while self._end is None:
                 self._heed()
                 self._hold_deadlines()
