@@ -127,6 +127,7 @@ async def test_a_run_that_goes_on_may_move_again(
     gate.write_text("open")
     with pytest.raises(WorkflowFailureError):
         await go_on(client, handle, hosts)
+    assert len(await read_lineage(client, handle.id, None)) > 1
     Path(f"{gate}2").write_text("open")
     result = await go_on(client, handle, hosts)
     # The first `needs` gave its result in the execution before, as the writes did.
