@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Final
 
 from weft_compiler.compile import compile_source
-from weft_compiler.plan import Limits
 from weft_compiler.tool_spec import Parameter, ToolSpec
 from weft_workflows.host.pool import Handle, HostPool, OverBudget, Recipe
 from weft_workflows.host.wire import Op
@@ -75,7 +74,7 @@ class Run:
     """One run in a host, driven as a worker does; what takes too long for an activation goes to a host of its own."""
 
     def __init__(self, pool: HostPool, source: str) -> None:
-        plan = compile_source(source, [TOOL], limits=Limits(fuel=10**10))
+        plan = compile_source(source, [TOOL])
         start = p.to_bytes([p.Start(plan.canonical_json(), "{}", "run", 1, 0.0)])
         self.pool = pool
         self.waiting: list[p.CallTool] = []

@@ -140,6 +140,22 @@ def test_a_log_of_many_bytes_gives_way_to_a_snapshot_at_any_price(monkeypatch: p
         pool.close()
 
 
+def test_snapshots_that_no_call_has_time_for_are_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weft_workflows.host.handle._LARGEST_LOG", 100_000)
+    monkeypatch.setattr("weft_workflows.host.handle._BEARABLE", 0.05)
+    pool = HostPool(1, machine=SLOW_TO_KEEP)
+    try:
+        handle, _ = pool.start("run", b"1:say:")
+        lengths = []
+        for _ in range(20):
+            handle.deliver(b"2:say:" + b"x" * 30_000)
+            lengths.append(len(handle._log))
+        # The first one shows what it costs.
+        assert lengths == [1, 2, 3, 0, *range(1, 14), 0, 1, 2]
+    finally:
+        pool.close()
+
+
 def test_a_closed_handle_is_forgotten_by_its_host(pool: HostPool) -> None:
     kept, _ = pool.start("kept", b"1:say:")
     closed, _ = pool.start("closed", b"1:say:")

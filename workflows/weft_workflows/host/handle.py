@@ -32,6 +32,10 @@ _WORTH: Final = 10
 #: gets all of them again within one call, and they stay in the worker's memory.
 _LONGEST_LOG: Final = 3.0
 _LARGEST_LOG: Final = 32_000_000
+#: Seconds of a snapshot beyond which a call, which has eight for all, should not be burdened with another; as on a busy
+#: computer. The log may then take this many times the bytes.
+_BEARABLE: Final = 4.0
+_PATIENT: Final = 4
 #: Deaths in one call that were nobody's fault, before the call gives up.
 _PATIENCE: Final = 3
 
@@ -236,6 +240,8 @@ class Handle:
 
     def _is_snapshot_due(self) -> bool:
         """Whether delivering the log again would take long, and much longer than a snapshot does."""
+        if self._snapshot_seconds > _BEARABLE:
+            return self._log_bytes >= _PATIENT * _LARGEST_LOG
         if self._log_bytes >= _LARGEST_LOG:
             return True
         worth = min(_WORTH * self._snapshot_seconds, _LONGEST_LOG)
