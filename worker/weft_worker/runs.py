@@ -42,6 +42,7 @@ from weft_workflows.starting import start_options
 
 from weft_worker.connect import Connection
 from weft_worker.history import RunHistory, Step
+from weft_worker.outages import is_outage
 from weft_worker.outcome import Outcome, OutcomeError
 from weft_worker.problems import CommandFailed, failed, misused
 from weft_worker.running_steps import mark_running
@@ -293,11 +294,7 @@ async def _follow(history: RunHistory, run_id: str, watcher: Watcher, stirred: a
                     watcher.note(f"the run cannot go on: {history.blocked}")
                 blocked = history.blocked or blocked
         except RPCError as error:
-            if error.status not in (
-                RPCStatusCode.UNAVAILABLE,
-                RPCStatusCode.CANCELLED,
-                RPCStatusCode.DEADLINE_EXCEEDED,
-            ):
+            if not is_outage(error):
                 raise no_run(run_id, error) from None
             # The server is being started again; history is read anew from its beginning.
             await asyncio.sleep(_FIRST_LOOK)
