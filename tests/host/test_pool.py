@@ -25,6 +25,7 @@ from weft_workflows.host.pool import (
     MachineFailed,
     PoolClosed,
 )
+from weft_workflows.host.process import HostProcess
 
 from tests.host.fakes import NAME, SLOW_TO_KEEP, FakeMachine
 
@@ -176,6 +177,26 @@ def test_runs_are_spread_over_hosts() -> None:
         pool.wait_ready(2)
         started = [pool.start(f"run-{n}", b"1:pid:") for n in range(6)]
         assert sorted(came_to(c) for _, c in started) == sorted(pool.pids() * 3)
+    finally:
+        pool.close()
+
+
+def test_a_host_that_is_killed_while_it_starts_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    await_ready = HostProcess.await_ready
+    killed: list[int] = []
+
+    def killed_once(process: HostProcess) -> None:
+        if not killed:
+            killed.append(process.pid)
+            os.kill(process.pid, signal.SIGKILL)
+        await_ready(process)
+
+    monkeypatch.setattr(HostProcess, "await_ready", killed_once)
+    pool = HostPool(1, machine=NAME)
+    try:
+        pool.wait_ready()
+        assert killed
+        assert pool.pids() not in ((), tuple(killed))
     finally:
         pool.close()
 

@@ -42,6 +42,7 @@ from weft_workflows.host.errors import (
 from weft_workflows.host.handle import Handle, Recipe
 from weft_workflows.host.in_process import InProcessMachine
 from weft_workflows.host.limits import HostLimits
+from weft_workflows.host.process import HostProcess
 from weft_workflows.host.slot import Slot, Starter
 from weft_workflows.host.wire import Op
 from weft_workflows.machine.snapshots import name_of_all, unpacked
@@ -138,11 +139,14 @@ class HostPool:
         self.charges.forgive(key)
 
     def wait_ready(self, hosts: int = 1) -> tuple[str, ...]:
-        """Waits until that many hosts are ready; names the limits that hold in them. Raises HostStartFailed."""
+        """Waits until that many hosts are ready; names the limits that hold in them.
+
+        One that ends while it starts, as when somebody kills it, is started once more. Raises HostStartFailed.
+        """
         chosen = self._slots[:hosts]
         for slot in chosen:
             slot.prepare()
-        processes = [slot.ready() for slot in chosen]
+        processes = [_ready_at_last(slot) for slot in chosen]
         return processes[0].held
 
     def pids(self) -> tuple[int, ...]:
@@ -178,6 +182,13 @@ class HostPool:
             return slot
         slot.prepare()
         return min((s for s in self._slots if s.is_ready), key=_load, default=slot)
+
+
+def _ready_at_last(slot: Slot) -> HostProcess:
+    try:
+        return slot.ready()
+    except HostStartFailed:
+        return slot.ready()
 
 
 def _is_heavy(parts: Sequence[bytes]) -> bool:
