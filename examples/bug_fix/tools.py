@@ -94,7 +94,9 @@ def try_fix(repository: str, candidate: Candidate) -> dict[str, Any]:
 def apply_fix(repository: str, candidate: Candidate, message: str) -> dict[str, Any]:
     """Applies the candidate to the repository and commits it; does nothing where it is there already."""
     path = _clone(repository)
-    if _apply(path, candidate):
+    _apply(path, candidate)
+    # Also where an attempt before this one was ended between the two.
+    if _git(path, "status", "--porcelain", "--untracked-files=no"):
         _commit(path, message)
     commits = int(_git(path, "rev-list", "--count", "HEAD"))
     return {**candidate.model_dump(), "commits": commits}
@@ -128,18 +130,17 @@ def _mutations(text: str) -> Iterator[str]:
         yield text[: found.start()] + SLIPS[found.group()] + text[found.end() :]
 
 
-def _apply(path: Path, candidate: Candidate) -> bool:
-    """Replaces the line; False where it has been replaced before."""
+def _apply(path: Path, candidate: Candidate) -> None:
+    """Replaces the line; does nothing where it has been replaced before."""
     file = path / candidate.file
     lines = file.read_text(encoding="utf-8").splitlines()
     old = lines[candidate.line - 1]
     if old.strip() == candidate.new:
-        return False
+        return
     if old.strip() != candidate.old:
         raise ValueError(f"{candidate.file}:{candidate.line} is no longer {candidate.old!r}")
     lines[candidate.line - 1] = old.replace(candidate.old, candidate.new)
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return True
 
 
 def _commit(path: Path, message: str) -> None:
