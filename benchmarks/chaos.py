@@ -1,381 +1,230 @@
-"""Disturbs runs for real and looks whether anything shows.
+"""Kills workers, their hosts and the server while orchestrations run, and looks whether anything shows.
 
-    python benchmarks/chaos.py --rounds 20 --seed 7 --kinds run,host,server
+    python -m benchmarks.chaos --kills 10 --seed 1 --minutes 30
 
-A round runs one orchestration of `chaos_programs` with `weft run` on an embedded server of its own, disturbs it once
-or twice at random moments and resumes it until it is over:
+Every example, 26 long jobs of `tests/orchestrations` and the short programs of `disturbing.programs` run on embedded
+servers, first undisturbed, then with `kill -9` at moments that the seed chooses:
 
-    run      kill -9 of `weft run` or `weft resume` (its hosts must end with it)
-    host     kill -9 of one host, as no one resumes anything
-    server   kill -9 of the server, which the keeper must start again
-    keeper   kill -9 of the keeper, which takes its server along
-    stop     SIGINT, as Ctrl-C sends it: exit code 3
-    all      all of these processes at once
+    worker   the worker process; its hosts end with it, and a supervisor starts it again
+    hosts    the processes in which the worker evaluates orchestrations
+    server   the server, which its keeper starts again
+    all      keeper, server, worker and hosts at once
 
-A write in flight must park; a random one of retry, skip and fail follows. Checked in the end: result and output equal
-the undisturbed run's (a failed write gives `lost`), exit codes are ours, no step that ended well before a disturbance
-ran again, a write ran again only on demand, nothing is printed that looks like a traceback, no process is left behind.
-The exit code is 1 if anything of that does not hold. Works on Linux, where processes can be found by their parents.
+Tools tell what they do in a journal that outlives them (`disturbing.journal`). Held against the undisturbed run: status,
+result, output and exception; each effect exactly once; no step begins again once its end is recorded; a plain write that
+was in flight parks, is answered by the Update that people use (skipped with its value where the journal says that it was
+done, else tried again), and never begins otherwise a second time. No process is left behind. The exit code is 1 where
+anything of that does not hold. Linux only: processes are found in /proc.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chaos_programs import PROGRAMS, TOOLS
+from benchmarks.disturbing.arena import KINDS, Arena
+from benchmarks.disturbing.moments import Striker, strikes
+from benchmarks.disturbing.playing import Played, play
+from benchmarks.disturbing.processes import kill, running_in
+from benchmarks.disturbing.verdict import Verdict, judge
+from benchmarks.disturbing.workload import Orchestration, orchestrations
 
-KINDS = ("run", "host", "server", "keeper", "stop", "all")
-#: Seconds for one command; a lost worker is noticed after 15.
-PATIENCE = 120.0
-#: What ended so long before a disturbance has been recorded by then.
-RECORDED = 1.0
-#: Exit codes of a command: completed, failed, wrong usage, waiting; or killed by us.
-OURS = {0, 1, 3, -signal.SIGKILL}
-
-
-@dataclass
-class Answer:
-    code: int
-    said: dict[str, Any]
-    stderr: str
+#: Runs of one orchestration until it has had its strikes: a short one may be over before.
+_MOST_RUNS = 4
+#: Services of an example that outlive its worker on purpose.
+_ON_PURPOSE = "fleet.py"
 
 
 @dataclass
-class Round:
-    """One orchestration and what happened to it. `wrong` is empty if nothing shows."""
+class Row:
+    """One orchestration: what was done to it, and what came of it. The fields are the table's columns."""
 
     name: str
-    number: int
-    #: Seconds, the kind, and whether they count from the first execution of a tool after the command.
-    disturbances: list[tuple[float, str, bool]]
-    folder: Path
-    happened: list[str] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    failed_keys: list[str] = field(default_factory=list)
-    retried: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
+    strikes: int = 0
+    steps: int = 0
+    executions: int = 0
+    effects: int = 0
+    parked: int = 0
+    rerun: int = 0
+    doubled: int = 0
+    lost: int = 0
+    wrong: int = 0
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+    def add(self, played: Played, verdict: Verdict) -> None:
+        self.runs += 1
+        self.strikes += played.strikes.total()
+        self.parked += played.answered.total()
+        self.seconds = round(self.seconds + played.seconds, 1)
+        for name in ("steps", "executions", "effects", "rerun", "doubled", "lost", "wrong"):
+            setattr(self, name, getattr(self, name) + getattr(verdict, name))
+        self.faults += verdict.faults
+
+
+@dataclass
+class Report:
+    rows: list[Row] = field(default_factory=list)
+    killed: Counter[str] = field(default_factory=Counter)
+    strikes: Counter[str] = field(default_factory=Counter)
+    answered: Counter[str] = field(default_factory=Counter)
+    left_out: list[str] = field(default_factory=list)
+    left_behind: list[str] = field(default_factory=list)
 
     @property
-    def run_id(self) -> str:
-        return f"{self.name}-{self.number}"
+    def faults(self) -> int:
+        return sum(len(row.faults) for row in self.rows) + len(self.left_behind)
 
-    @property
-    def log(self) -> Path:
-        return self.folder / "log"
-
-
-class Chaos:
-    """Rounds in one folder. Each has a state directory of its own, so that rounds disturb only themselves."""
-
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.folder = folder
-        self.seed = seed
-        (folder / "tools.py").write_text(TOOLS)
-        for name, source in PROGRAMS.items():
-            (folder / f"{name}.py").write_text(textwrap.dedent(source).lstrip())
-
-    def undisturbed(self, name: str) -> tuple[Any, str]:
-        """Result and output, of the in-memory driver."""
-        command = [*WEFT, "run", f"{name}.py", "--tools", "tools.py", "--in-memory", "--json"]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
-        said = json.loads(done.stdout)
-        if said["status"] != "completed":
-            raise SystemExit(f"{name} does not complete: {said['error'] or done.stderr}")
-        return said["result"], said["stdout"]
-
-    def play(self, round_: Round, expected: tuple[Any, str]) -> Round:
-        """Run, disturb, resume until it is over; then check."""
-        round_.folder.mkdir()
-        try:
-            answer = self._to_the_end(round_)
-        except (AssertionError, ValueError, subprocess.TimeoutExpired) as problem:
-            round_.wrong.append(f"{type(problem).__name__}: {problem}")
-        else:
-            check_answer(round_, answer, expected)
-            check_executions(round_)
-        check_processes(round_)
-        return round_
-
-    def _to_the_end(self, round_: Round) -> Answer:
-        chance = random.Random(f"{self.seed} {round_.number} decisions")
-        start = ["run", f"{round_.name}.py", "--tools", "tools.py", "--run-id", round_.run_id]
-        command = start
-        for _ in range(12):
-            answer = self._once(round_, command)
-            if answer.code not in OURS:
-                round_.wrong.append(f"{command[0]} ended with {answer.code}: {answer.stderr[-300:]}")
-            if "Traceback" in answer.stderr or "panicked" in answer.stderr:
-                round_.wrong.append(f"{command[0]} printed {answer.stderr[-1000:]}")
-            status = answer.said.get("status")
-            if status == "completed":
-                return answer
-            if error_type(answer) == "NoSuchRun":
-                command = start
-            elif status == "parked":
-                command = self._decide(round_, answer, chance)
-            elif answer.code == -signal.SIGKILL or status == "running" or was_interrupted(answer):
-                command = ["resume", round_.run_id]
-            else:
-                raise AssertionError(f"{command[0]} ended with {answer.code}: {answer.said or answer.stderr[-1000:]!r}")
-        raise AssertionError(f"not over after 12 commands: {round_.happened}")
-
-    def _decide(self, round_: Round, answer: Answer, chance: random.Random) -> list[str]:
-        """The command for the first parked step."""
-        row = answer.said["parked"][0]
-        if row["reason"] != "ambiguous":
-            raise AssertionError(f"parked as {row}")
-        steps = self._once(round_, ["steps", round_.run_id]).said["steps"]
-        key = next(step["arguments"]["key"] for step in steps if step["id"] == row["step"])
-        action = chance.choice(("retry", "skip", "fail"))
-        if action == "retry":
-            round_.retried[key] += 1
-        if action == "fail":
-            round_.failed_keys.append(key)
-        value = ["--value", json.dumps(f"sent {key}")] if action == "skip" else []
-        return [action, round_.run_id, row["step"], *value]
-
-    def _once(self, round_: Round, command: list[str]) -> Answer:
-        environment = {**os.environ, "CHAOS_LOG": str(round_.log), "WEFT_GRACE": "1"}
-        process = subprocess.Popen(
-            [*WEFT, *command, "--json", "--state-dir", str(round_.folder / "state")],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        round_.happened.append(command[0] if command[0] in ("run", "resume") else " ".join(command))
-        with ThreadPoolExecutor(1) as reader:
-            output = reader.submit(process.communicate, timeout=PATIENCE)
-            if round_.disturbances and command[0] != "steps":
-                delay, kind, from_step = round_.disturbances.pop(0)
-                if from_step:
-                    await_step(round_, process)
-                time.sleep(delay)
-                if process.poll() is None:
-                    round_.happened.append(f"{kind}@{'step+' if from_step else ''}{delay:.2f}")
-                    round_.times.append(time.time())
-                    disturb(kind, round_, process)
-            try:
-                stdout, stderr = output.result()
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-        return Answer(process.returncode, json.loads(stdout) if stdout.strip() else {}, stderr)
+    def to_json(self) -> dict[str, Any]:
+        # Not `asdict` of the whole: before Python 3.12 it cannot copy a Counter.
+        counts = {name: dict(getattr(self, name)) for name in ("killed", "strikes", "answered")}
+        lists = {"left_out": self.left_out, "left_behind": self.left_behind}
+        return {"rows": [asdict(row) for row in self.rows], **counts, **lists, "faults": self.faults}
 
 
-WEFT = (sys.executable, "-m", "weft_worker.cli.main")
+async def disturb_all(arguments: argparse.Namespace, folder: Path, report: Report) -> None:
+    """Several lanes, each with a server of its own, take orchestrations until none is left or the time is up."""
+    chosen = _chosen(arguments)
+    left = list(chosen)
+    deadline = time.monotonic() + arguments.minutes * 60
+
+    async def lane(number: int) -> None:
+        async with Arena(folder / f"lane{number}") as arena:
+            while left and time.monotonic() < deadline:
+                orchestration = left.pop(0)
+                row = await _disturb(arena, orchestration, arguments, folder / f"lane{number}", report)
+                report.rows.append(row)
+                _tell(row, len(report.rows), len(chosen))
+
+    async with asyncio.TaskGroup() as lanes:
+        for number in range(min(arguments.jobs, len(chosen))):
+            lanes.create_task(lane(number))
+    report.left_out += [each.name for each in left]
 
 
-def error_type(answer: Answer) -> str:
-    return str((answer.said.get("error") or {}).get("type", ""))
+async def _disturb(
+    arena: Arena, orchestration: Orchestration, arguments: argparse.Namespace, folder: Path, report: Report
+) -> Row:
+    name = orchestration.name
+    row = Row(name)
+    undisturbed = await play(arena, orchestration, folder / f"{name}-undisturbed")
+    if undisturbed.faults or undisturbed.outcome is None:
+        row.faults += [f"undisturbed: {fault}" for fault in undisturbed.faults]
+        return row
+    chance = random.Random(f"{arguments.seed} {name}")
+    striker = Striker(strikes(chance, arguments.kills, arguments.kinds.split(",")), chance)
+    while striker.left and row.runs < _MOST_RUNS and not row.faults:
+        run_folder = folder / f"{name}-{row.runs + 1}"
+        played = await play(arena, orchestration, run_folder, striker, workers=arguments.workers)
+        row.add(played, judge(played, undisturbed))
+        report.killed += played.killed
+        report.strikes += played.strikes
+        report.answered += played.answered
+    return row
 
 
-def was_interrupted(answer: Answer) -> bool:
-    """Whether Ctrl-C came before the command had to do with a run."""
-    return error_type(answer) == "Interrupted"
+def _chosen(arguments: argparse.Namespace) -> list[Orchestration]:
+    known = orchestrations()
+    names = arguments.only.split(",") if arguments.only else list(known)[: arguments.orchestrations]
+    if unknown := [name for name in names if name not in known]:
+        raise SystemExit(f"no orchestrations {', '.join(unknown)}; there are {', '.join(known)}")
+    return [known[name] for name in names]
 
 
-def await_step(round_: Round, process: subprocess.Popen[str]) -> None:
-    """Return once a tool has begun since, or the command is over."""
-    before = len(executions(round_))
-    while len(executions(round_)) == before and process.poll() is None:
-        time.sleep(0.02)
+def _tell(row: Row, done: int, of: int) -> None:
+    word = "WRONG" if row.faults else "ok"
+    shown = f"{row.strikes} strikes, {row.steps} steps in {row.executions} executions, {row.parked} parked"
+    print(
+        f"{done:>3}/{of} {word:<5} {row.name}: {row.runs} runs, {shown}, {row.seconds:.0f} s",
+        file=sys.stderr,
+        flush=True,
+    )
+    for fault in row.faults:
+        print(f"      {fault[:1000]}", file=sys.stderr, flush=True)
 
 
-def executions(round_: Round) -> list[tuple[str, str, float]]:
-    """What the tools wrote: begin or end, tool and key, Unix time."""
-    if not round_.log.exists():
-        return []
-    rows = [line.split() for line in round_.log.read_text().splitlines()]
-    return [(row[0], row[1], float(row[2])) for row in rows if len(row) == 3]
-
-
-def check_answer(round_: Round, answer: Answer, expected: tuple[Any, str]) -> None:
-    result, stdout = expected
-    if round_.failed_keys:
-        lost = {f"sent {key}": f"lost {key}" for key in round_.failed_keys}
-        result = [lost.get(row, row) for row in result]
-        result = sorted(result) if round_.name == "parallel_payments" else result
-    if answer.said["result"] != result:
-        round_.wrong.append(f"result {answer.said['result']} instead of {result}")
-    if answer.said["stdout"] != stdout:
-        round_.wrong.append(f"output {answer.said['stdout']!r} instead of {stdout!r}")
-
-
-def check_executions(round_: Round) -> None:
-    """A step that had ended well before the first disturbance after it does not begin again; a write never does."""
-    ended: dict[str, float] = {}
-    begun: Counter[str] = Counter()
-    for word, key, at in executions(round_):
-        if word == "end":
-            ended.setdefault(key, at)
-            continue
-        begun[key] += 1
-        between = [when for when in round_.times if ended.get(key, at) + RECORDED < when <= at]
-        if begun[key] > 1 and between:
-            round_.wrong.append(f"{key} ended {between[0] - ended[key]:.2f} s before the disturbance and ran again")
-        if key.startswith("send:") and begun[key] > 1 + round_.retried[key.removeprefix("send:")]:
-            round_.wrong.append(f"{key} ran {begun[key]} times")
-
-
-def check_processes(round_: Round) -> None:
-    """Nothing of this round runs two seconds after its end."""
-    deadline = time.monotonic() + 4.0
-    while left := processes_with(str(round_.folder)):
-        if time.monotonic() > deadline:
-            round_.wrong.append(f"left behind: {left}")
-            for pid in left:
-                kill(pid)
-            return
-        time.sleep(0.1)
-
-
-def processes_with(text: str) -> dict[int, str]:
-    """Processes whose command line has that text (keeper, server, command)."""
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if text in command:
-                found[int(entry.name)] = command[:200]
-    return found
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started and that live."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += [int(each) for each in task.read_text().split()]
-        except OSError:
-            continue
-    return found
-
-
-def hosts_of(pid: int) -> list[int]:
-    hosts = []
-    for child in children(pid):
-        try:
-            if b"weft_workflows.host.child" in Path(f"/proc/{child}/cmdline").read_bytes():
-                hosts.append(child)
-        except OSError:
-            continue
-    return hosts
-
-
-def server_info(round_: Round) -> dict[str, Any]:
-    try:
-        info: dict[str, Any] = json.loads((round_.folder / "state" / "server.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return info
-
-
-def kill(pid: int | None) -> None:
-    if pid is not None:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-
-
-def disturb(kind: str, round_: Round, process: subprocess.Popen[str]) -> None:
-    info = server_info(round_)
-    match kind:
-        case "run":
-            kill_run(round_, process)
-        case "host":
-            for pid in hosts_of(process.pid)[:1]:
-                kill(pid)
-        case "server":
-            kill(info.get("pid"))
-        case "keeper":
-            kill(info.get("keeper"))
-        case "stop":
-            # While Python still imports the command, Ctrl-C is Python's own.
-            if (round_.folder / "state").exists():
-                process.send_signal(signal.SIGINT)
-        case "all":
-            for each in (info.get("keeper"), process.pid, info.get("pid")):
-                kill(each)
-            process.wait()
-
-
-def kill_run(round_: Round, process: subprocess.Popen[str]) -> None:
-    hosts = hosts_of(process.pid)
-    process.kill()
-    process.wait()
+def sweep(folder: Path) -> list[str]:
+    """Ends what still runs of the folder; gives the command lines of what should not."""
+    left = running_in(folder)
     deadline = time.monotonic() + 3.0
-    while left := [pid for pid in hosts if is_host(pid)]:
-        if time.monotonic() > deadline:
-            round_.wrong.append(f"hosts {left} outlive their worker")
-            return
-        time.sleep(0.02)
+    while any(_ON_PURPOSE not in command for command in left.values()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left = running_in(folder)
+    for pid in left:
+        kill(pid)
+    return [command for command in left.values() if _ON_PURPOSE not in command]
 
 
-def is_host(pid: int) -> bool:
-    try:
-        return b"weft_workflows.host.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
+_COLUMNS = (
+    "runs",
+    "strikes",
+    "steps",
+    "executions",
+    "effects",
+    "parked",
+    "rerun",
+    "doubled",
+    "lost",
+    "wrong",
+    "seconds",
+)
 
 
-def plan_rounds(arguments: argparse.Namespace, folder: Path) -> list[Round]:
-    chance = random.Random(arguments.seed)
-    names = arguments.only.split(",") if arguments.only else list(PROGRAMS)
-    rounds = []
-    for number in range(arguments.rounds):
-        kinds = [chance.choice(arguments.kinds.split(",")) for _ in range(chance.choice((1, 1, 2)))]
-        disturbances = [(round(chance.uniform(0.0, 3.0), 2), kind, chance.random() < arguments.late) for kind in kinds]
-        rounds.append(Round(names[number % len(names)], number, disturbances, folder / str(number)))
-    return rounds
+def table(report: Report) -> str:
+    total = Row("total")
+    for row in report.rows:
+        for name in _COLUMNS:
+            setattr(total, name, round(getattr(total, name) + getattr(row, name), 1))
+    lines = [f"| orchestration | {' | '.join(_COLUMNS)} |", "| --- |" + " --- |" * len(_COLUMNS)]
+    lines += [
+        f"| {row.name} | {' | '.join(f'{getattr(row, name):,}' for name in _COLUMNS)} |"
+        for row in [*report.rows, total]
+    ]
+    words = [("struck", report.strikes), ("killed", report.killed), ("parked steps answered", report.answered)]
+    lines += [""] + [f"{word}: {', '.join(f'{n} {k}' for k, n in sorted(c.items())) or 'none'}" for word, c in words]
+    lines += [f"left out for lack of time: {', '.join(report.left_out)}"] if report.left_out else []
+    lines += [f"left behind: {command}" for command in report.left_behind]
+    return "\n".join([*lines, f"{len(report.rows)} orchestrations, {report.faults} faults"])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--seed", type=int, default=1, help="names the moments and the decisions")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="what may happen, by commas")
+    parser.add_argument("--seed", type=int, default=1, help="chooses kinds and moments")
+    parser.add_argument("--kills", type=int, default=10, help="strikes for each orchestration")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="what may be killed, by commas")
+    parser.add_argument("--orchestrations", type=int, default=None, help="only the first so many")
     parser.add_argument("--only", default="", help="names of orchestrations, by commas")
-    parser.add_argument("--late", type=float, default=0.7, help="share of disturbances after the first step")
-    parser.add_argument("--jobs", type=int, default=3, help="rounds at a time")
+    parser.add_argument("--minutes", type=float, default=60.0, help="takes no further orchestration after that")
+    parser.add_argument("--jobs", type=int, default=2, help="orchestrations at a time, each on a server of its own")
+    parser.add_argument("--workers", type=int, default=1, help="workers of each run; of several, one is struck")
+    parser.add_argument("--keep", type=Path, default=None, help="a new folder for journals and logs, which stays")
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="weft-chaos-") as folder:
-        chaos = Chaos(Path(folder), arguments.seed)
-        rounds = plan_rounds(arguments, Path(folder))
-        with ThreadPoolExecutor(arguments.jobs) as pool:
-            names = sorted({each.name for each in rounds})
-            expected = dict(zip(names, pool.map(chaos.undisturbed, names), strict=True))
-            wrong = 0
-            happened: Counter[str] = Counter()
-            for played in pool.map(lambda each: chaos.play(each, expected[each.name]), rounds):
-                happened.update(each.split("@")[0].split()[0] for each in played.happened)
-                wrong += bool(played.wrong)
-                print(f"{'WRONG' if played.wrong else 'ok'} {played.run_id}: {', '.join(played.happened)}", flush=True)
-                for each in played.wrong:
-                    print(f"    {each}", flush=True)
-    print(f"{len(rounds)} rounds, {wrong} wrong; " + ", ".join(f"{k} {n}" for k, n in sorted(happened.items())))
-    return 1 if wrong else 0
+    report = Report()
+    with tempfile.TemporaryDirectory(prefix="weft-chaos-") as temporary:
+        folder = arguments.keep.absolute() if arguments.keep else Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            asyncio.run(disturb_all(arguments, folder, report))
+        finally:
+            report.left_behind += sweep(folder)
+    print(json.dumps(report.to_json()) if arguments.json else table(report))
+    sys.stdout.flush()
+    return 1 if report.faults else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    # The SDK's runtime may not end cleanly while its server is gone.
+    os._exit(code)

@@ -13,10 +13,12 @@ ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 PAGE = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
 #: Parts of others, not commands.
-PARTS = {"__init__", "chaos_programs"}
+PARTS = {"__init__"}
 #: Too long for every day, with what shows that they would run; they have shorter forms among the tests.
 LONG = {
-    "chaos": ["benchmarks/chaos.py", "--help"],
+    "boundaries": ["-m", "benchmarks.boundaries", "--help"],
+    "chaos": ["-m", "benchmarks.chaos", "--help"],
+    "interrupted_commands": ["-m", "benchmarks.interrupted_commands", "--help"],
     "compiling": [
         "-c",
         "from benchmarks.compiling import milliseconds, statements; print(milliseconds(statements(30)))",

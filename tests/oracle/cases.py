@@ -105,9 +105,9 @@ class _Section:
     blocks: dict[str, Fence] = field(default_factory=dict)
 
 
-def load_cases(folder: Path) -> list[Case]:
+def load_cases(folder: Path, files: str = "*.md") -> list[Case]:
     """All cases of a folder, by file name and then in their order. Raises ValueError for a case that cannot be read."""
-    cases = [case for file in sorted(folder.glob("*.md")) for case in _cases_of(file)]
+    cases = [case for file in sorted(folder.glob(files)) for case in _cases_of(file)]
     seen: dict[str, Case] = {}
     for case in cases:
         if seen.setdefault(case.id, case) is not case:

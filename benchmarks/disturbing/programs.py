@@ -1,72 +1,9 @@
-"""The orchestrations that `chaos.py` disturbs, and their tools.
+"""Short orchestrations that show much of the language, written to be disturbed; their tools are in `program_tools`.
 
-Always holds: each program gives the same result and output however often it is interrupted, and takes between one and
-four seconds; its tools' results depend on their arguments alone. `send` is the only write.
+Always holds: each program ends alike however often it is interrupted, and takes between one and four seconds.
 """
 
 from __future__ import annotations
-
-TOOLS = '''
-import asyncio
-import os
-import time
-from pathlib import Path
-
-from weft_activities import tool
-
-LOG = os.environ.get("CHAOS_LOG", "")
-
-
-def note(word, key):
-    if LOG:
-        with Path(LOG).open("a") as log:
-            log.write(f"{word} {key} {time.time():.3f}\\n")
-
-
-@tool(effect="read")
-async def fetch(key: str, seconds: float = 0.15) -> int:
-    """The length of a key, after a while."""
-    note("begin", f"fetch:{key}")
-    await asyncio.sleep(seconds)
-    note("end", f"fetch:{key}")
-    return len(key)
-
-
-@tool(effect="read")
-def listing(count: int) -> list[str]:
-    """So many names."""
-    note("begin", f"listing:{count}")
-    time.sleep(0.1)
-    note("end", f"listing:{count}")
-    return [f"n{i % 5}{'x' * (i % 3)}" for i in range(count)]
-
-
-@tool(effect="idempotent")
-def put(key: str, value: int) -> str:
-    """Stores a value."""
-    note("begin", f"put:{key}")
-    time.sleep(0.15)
-    note("end", f"put:{key}")
-    return f"{key}={value}"
-
-
-@tool(effect="write")
-def send(key: str, seconds: float = 0.25) -> str:
-    """Sends a text."""
-    note("begin", f"send:{key}")
-    time.sleep(seconds)
-    note("end", f"send:{key}")
-    return f"sent {key}"
-
-
-@tool(effect="read")
-async def refuse(key: str) -> str:
-    """Raises."""
-    note("begin", f"refuse:{key}")
-    await asyncio.sleep(0.1)
-    note("end", f"refuse:{key}")
-    raise LookupError(key, 7)
-'''
 
 PROGRAMS = {
     "loops": """
@@ -275,5 +212,79 @@ PROGRAMS = {
                 print("over")
 
         return sorted(await asyncio.gather(*[pay(k) for k in ("a", "bb", "ccc")]))
+    """,
+    "groups": """
+        limit = asyncio.Semaphore(2)
+        queue = asyncio.Queue()
+        sizes = {}
+
+        async def measure(key):
+            async with limit:
+                sizes[key] = await fetch(key)
+
+        async def worker():
+            while (key := await queue.get()) is not None:
+                await put(key, sizes[key])
+
+        async with asyncio.TaskGroup() as group:
+            for key in ("a", "bb", "ccc", "dddd"):
+                group.create_task(measure(key))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker())
+            for key in sorted(sizes):
+                await queue.put(key)
+            await queue.put(None)
+        return sorted(sizes.items())
+    """,
+    "generators": """
+        async def pages(count):
+            for page in range(count):
+                names = await listing(page + 2)
+                try:
+                    yield page, names
+                finally:
+                    print("left", page)
+
+        class Ledger:
+            async def __aenter__(self):
+                self.total = await fetch("opened")
+                return self
+
+            async def __aexit__(self, kind, error, trace):
+                await put("closed", self.total)
+                return kind is LookupError
+
+        async with Ledger() as ledger:
+            async for page, names in pages(3):
+                for name in names[:2]:
+                    ledger.total += await fetch(name + str(page))
+            await refuse("last")
+        return ledger.total
+    """,
+    "falls": """
+        done = []
+        try:
+            for key in ("a", "b", "c"):
+                done.append(await send(key))
+                await fetch(key * 3)
+            await refuse("d")
+        except LookupError as error:
+            await put("fallen", len(done))
+            print("gives up after", done)
+            raise RuntimeError(f"{len(done)} of 4 sent") from error
+        finally:
+            await fetch("finally")
+    """,
+    "retries": """
+        async def stubborn(key, times):
+            for attempt in range(1, times + 1):
+                try:
+                    await refuse(f"{key}{attempt}")
+                except LookupError as error:
+                    print(attempt, error)
+                    await asyncio.sleep(0.1 * attempt)
+            return await send(key)
+
+        return await asyncio.gather(stubborn("x", 2), stubborn("yy", 3))
     """,
 }
