@@ -175,3 +175,18 @@ def test_a_program_that_a_step_ended_goes_on_at_that_step(number: int) -> None:
             assert "Broken" not in told(ended.run)[3]
             continue
         assert told(resumed.run) == told(expected.run), f"program {number} without {step}"
+
+
+@pytest.mark.parametrize("number", PROGRAMS)
+def test_a_program_that_is_not_changed_after_all_runs_nothing(number: int) -> None:
+    if (plan := compiled(number)) is None:
+        return
+    steps = Steps()
+    expected = run(plan, steps)
+    if any(entry.kind == "failure" for entry in expected.ledger.outcomes()):
+        return  # what failed is tried again
+    steps.begun.clear()
+    again = run(plan, steps, expected.ledger.edited())
+    assert told(again.run) == told(expected.run)
+    finished = {entry.id for entry in expected.ledger.outcomes()}
+    assert not steps.begun & finished

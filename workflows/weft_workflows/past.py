@@ -119,6 +119,9 @@ class Past:
     def release(self) -> list[p.Command]:
         """What the past has kept waiting, in the order of the commands; from now on the driver sees to it."""
         self.active = self._pristine = False
+        for call in self._held.values():
+            if self._ended_without(call):
+                self._note_write(call, fresh=True)
         waiting: list[p.Command] = [*self._remaining_timers(), *self._held.values()]
         self._timers.clear()
         self._by_strand.clear()
@@ -221,15 +224,25 @@ class Past:
         return tool in self.record.rerun or step in self.record.rerun
 
     def _take_call(self, call: p.CallTool) -> bool:
-        place = None if self._is_rerun(call.tool, call.step) else self._entry_for(call)
-        if self._order is not None and call.tool not in self._reads:
-            self._order.write(call.step, call.group, call_key(call.tool, call.arguments), fresh=place is None)
+        ended_without = self._ended_without(call)
+        place = None if ended_without or self._is_rerun(call.tool, call.step) else self._entry_for(call)
+        # One that had no outcome may be cancelled again before it is started: until then nothing is different.
+        self._note_write(call, fresh=place is None and not (ended_without and self.active))
         if place is not None:
             self._await(place, call.step)
             return True
         if self.active:
             self._hold(call)
         return self.active
+
+    def _ended_without(self, call: p.CallTool) -> bool:
+        """Whether the step was called before and had no outcome: no other step's outcome is its."""
+        old = self._open.get(call.step)
+        return old is not None and _same_call(old, call)
+
+    def _note_write(self, call: p.CallTool, *, fresh: bool) -> None:
+        if self._order is not None and call.tool not in self._reads:
+            self._order.write(call.step, call.group, call_key(call.tool, call.arguments), fresh=fresh)
 
     def _entry_for(self, call: p.CallTool) -> int | None:
         if self._order is None:
@@ -292,8 +305,7 @@ class Past:
     def _hold(self, call: p.CallTool) -> None:
         """Keeps a step waiting; the deadlines around it stand still, but for those that it lived under before."""
         self._held[call.step] = call
-        old = self._open.get(call.step)
-        known = old is not None and old.tool == call.tool
+        known = self._ended_without(call)
         for strand in above(call.group):
             for timer in self._by_strand.get(strand, {}).values():
                 stands = timer.command.guards and timer.stood_at is None
@@ -391,7 +403,7 @@ class Past:
         return past
 
 
-def _same_call(entry: Entry, call: p.CallTool) -> bool:
+def _same_call(entry: Entry | OldCall, call: p.CallTool) -> bool:
     if entry.tool != call.tool:
         return False
     return entry.arguments == call.arguments or json.loads(entry.arguments) == json.loads(call.arguments)
