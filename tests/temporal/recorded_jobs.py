@@ -13,7 +13,7 @@ from tests.examples.catalog import EXAMPLES
 from tests.oracle.cases import load_cases
 from tests.oracle.fakes import Arguments, FakeTool, World, as_function
 from tests.orchestrations.test_orchestrations import HERE
-from tests.temporal.recorded_runs import RecordedRun
+from tests.temporal.recorded_runs import OFTEN, RecordedRun
 
 #: Seconds for one of a fake's. Answers come in the order of the fakes, more or less.
 _SCALE = 0.02
@@ -43,14 +43,23 @@ ORCHESTRATIONS = (
 def jobs() -> list[RecordedRun]:
     cases = {case.file.stem: case for case in load_cases(HERE)}
     chosen = [cases[name] for name in ORCHESTRATIONS]
-    return [
-        # As in the oracle, whose fakes fail on purpose.
-        RecordedRun(f"job-{c.file.stem}", c.source, c.inputs, RunOptions(attempts=1), tools=_tools(c.tools))
-        for c in chosen
-    ] + [
-        RecordedRun(f"example-{e.name}", e.source(), e.inputs, tools=tuple(load_catalog([str(e.tools)])))
-        for e in EXAMPLES
-    ]
+    return (
+        [
+            # As in the oracle, whose fakes fail on purpose.
+            RecordedRun(f"job-{c.file.stem}", c.source, c.inputs, RunOptions(attempts=1), tools=_tools(c.tools))
+            for c in chosen
+        ]
+        + [
+            RecordedRun(
+                f"moved-{c.file.stem}", c.source, c.inputs, RunOptions(attempts=1, history=OFTEN), tools=_tools(c.tools)
+            )
+            for c in chosen[::3]
+        ]
+        + [
+            RecordedRun(f"example-{e.name}", e.source(), e.inputs, tools=tuple(load_catalog([str(e.tools)])))
+            for e in EXAMPLES
+        ]
+    )
 
 
 def _tools(fakes: dict[str, FakeTool]) -> tuple[Tool, ...]:

@@ -20,7 +20,7 @@ from weft_activities import tool
 from weft_activities.tool import Tool, tool_of
 from weft_workflows.evaluators import EVALUATOR_DIED, Death
 from weft_workflows.host.limits import HostLimits
-from weft_workflows.messages import ParkedStep, RunOptions, RunView
+from weft_workflows.messages import LIMIT_CLEANUP, BatchLimits, HistoryLimits, ParkedStep, RunOptions, RunView
 
 from tests.temporal.conftest import Handle, eventually
 from tests.temporal.test_parking import decide
@@ -65,6 +65,8 @@ class RecordedRun:
     file: str = "plan.py"
     #: Whether the worker that takes it first is killed once the file `log` exists.
     loses_its_worker: bool = False
+    #: What is done to the run once it has ended and is resumed; None where it is not.
+    then: Act | None = None
 
 
 async def parked_row(handle: Handle) -> ParkedStep | None:
@@ -146,6 +148,49 @@ async def passes_while_parked(handle: Handle) -> None:
     await is_parked(handle)
     await eventually(fired)
     await decisions({"action": "skip", "value": 1})(handle)
+
+
+async def has_moved(handle: Handle) -> None:
+    """The run is parked, and goes on in another execution than the one that it was started in."""
+
+    async def moved() -> bool:
+        described = await handle.describe()
+        return described.run_id != described.raw_description.workflow_execution_info.first_run_id
+
+    await is_parked(handle)
+    await eventually(moved)
+
+
+def pauses(meanwhile: Act) -> Act:
+    """Pauses the run, does something, waits until a step has ended, and lets the run go on."""
+
+    async def act(handle: Handle) -> None:
+        before = await steps_done(handle)
+        await handle.execute_update("pause", id="p1")
+        await meanwhile(handle)
+
+        async def ended() -> bool:
+            return await steps_done(handle) > before
+
+        await eventually(ended)
+        await handle.execute_update("unpause", id="p2")
+
+    return act
+
+
+async def steps_done(handle: Handle) -> int:
+    view = await handle.query("status", result_type=RunView)
+    return view.steps_done
+
+
+def cut_off(seconds: float) -> Act:
+    """Cancels the run and gives its clean-up so many seconds."""
+
+    async def act(handle: Handle) -> None:
+        await handle.signal(LIMIT_CLEANUP, seconds)
+        await handle.cancel()
+
+    return act
 
 
 def dies_at(step: str) -> Act:
@@ -468,6 +513,48 @@ async def main(log):
     return [found, [t.result() for t in tasks]]
 """
 
+RESUMED = """
+import random
+
+async def main(log):
+    drawn = random.random()
+    found = [await echo(n) for n in range(5)]
+    try:
+        await refuse("handled")
+    except FileNotFoundError as e:
+        found.append(str(e))
+    await echo(drawn)
+    found.append(await flaky_write(log, 3))
+    return found
+"""
+
+PAUSED = """
+import asyncio
+
+async def main(log, gate):
+    opened, other = await asyncio.gather(gated_read(log, gate), asyncio.sleep(0.2, "slept"))
+    return [await echo(n) for n in (opened, other, 3)]
+"""
+
+CLEANS_UP_FOR_EVER = """
+async def main(log):
+    try:
+        return await until_cancelled(log)
+    finally:
+        print(await until_cancelled(log + "2"))
+"""
+
+MOVES_WHILE_PARKED = """
+import asyncio
+
+async def main(log, gate):
+    parked = asyncio.create_task(hanging_write(log, gate))
+    found = []
+    for n in range(12):
+        found.append(await echo(n))
+    return [await parked, found]
+"""
+
 LOST_WORKER = """
 import asyncio
 
@@ -476,6 +563,10 @@ async def main(log, gate):
     return [before, *await asyncio.gather(gated_read(log, gate), gated_write(log, gate))]
 """
 
+#: So small that a run moves after every other step.
+OFTEN = HistoryLimits(soft_events=16, firm_events=40)
+SOON = HistoryLimits(soft_events=6, firm_events=40)
+FEW = BatchLimits(waiting=8, size=7)
 TIGHT = HostLimits(cpu_seconds=0.05)
 TIGHT_EVERYWHERE = HostLimits(cpu_seconds=0.05, long_cpu_seconds=0.05)
 RETRY, SKIP, FAIL = {"action": "retry"}, {"action": "skip", "value": {"by": "hand"}}, {"action": "fail"}
@@ -517,6 +608,33 @@ def kinds() -> list[RecordedRun]:
         RecordedRun("deadline-passes-while-parked", DEADLINE_PASSES_WHILE_PARKED, waits, act=passes_while_parked),
         RecordedRun("spent-suppressed", SUPPRESSED, {"log": "log"}),
         RecordedRun("cancelled-in-long-step", CLEANS_UP, {"log": "log"}, act=in_order(started, cancels)),
+        RecordedRun("moved", BRANCHES_AND_LOOPS, {"rows": rows}, RunOptions(history=OFTEN)),
+        RecordedRun("moved-windows", WINDOWS, {"count": 30}, RunOptions(window=5, history=OFTEN)),
+        RecordedRun("moved-timers", TIMERS, options=RunOptions(history=OFTEN)),
+        RecordedRun("moved-asyncio", ASYNCIO, options=RunOptions(history=OFTEN)),
+        RecordedRun(
+            "moved-while-parked",
+            MOVES_WHILE_PARKED,
+            waits,
+            RunOptions(history=OFTEN),
+            in_order(has_moved, decisions(SKIP)),
+        ),
+        RecordedRun("batches", WINDOWS, {"count": 30}, RunOptions(window=3, batches=FEW)),
+        RecordedRun("batches-moved", WINDOWS, {"count": 30}, RunOptions(window=3, batches=FEW, history=OFTEN)),
+        RecordedRun(
+            "long-steps",
+            CLEANS_UP,
+            {"log": "log"},
+            RunOptions(batches=BatchLimits(seconds=1)),
+            in_order(exists("log"), cancels),
+        ),
+        RecordedRun("long-code-moved", AGGREGATION, {"n": 700_000, "pause": 0.2}, RunOptions(history=SOON)),
+        RecordedRun("paused", PAUSED, waits, act=in_order(exists("log"), pauses(opens("gate")))),
+        RecordedRun("clean-up-cut-off", CLEANS_UP_FOR_EVER, {"log": "log"}, act=in_order(exists("log"), cut_off(0.3))),
+        RecordedRun(
+            "out-of-time", CLEANS_UP, {"log": "log"}, RunOptions(run_timeout=0.5, step_timeout=60, retry_interval=0.1)
+        ),
+        RecordedRun("resumed", RESUMED, {"log": "log"}, act=in_order(decisions(FAIL)), then=nothing),
         RecordedRun("evaluator-died-retried", GATED, waits, act=death(decisions(RETRY))),
         RecordedRun("evaluator-died-failed", GATED, waits, act=death(decisions(FAIL))),
         RecordedRun("evaluator-died-cancelled", GATED, waits, act=death(in_order(is_parked, cancels))),

@@ -16,6 +16,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -26,19 +27,22 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from temporalio.api.failure.v1 import Failure
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.worker import Worker
 from weft_activities.invoke import activity_for
 from weft_compiler.compile import compile_source
+from weft_worker.connect import Connection
 from weft_worker.embedded import ServerLease
 from weft_worker.payloads import converter
+from weft_worker.reopening import resume_ended
+from weft_worker.runs import read_history
 from weft_worker.segments import keeping
 from weft_workflows import evaluators
 from weft_workflows.advance import advancing
 from weft_workflows.host.contract import DEFAULT_MACHINE
 from weft_workflows.host.pool import HostPool
 from weft_workflows.messages import RunResult, advance_queue
-from weft_workflows.run_workflow import RunWorkflow
+from weft_workflows.registry import WORKFLOWS
 from weft_workflows.starting import start_options
 
 from tests.temporal.conftest import Handle, connect
@@ -47,6 +51,7 @@ from tests.temporal.recorded_runs import RecordedRun, exists, kinds
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTORIES = Path(__file__).with_name("histories")
+PAYLOADS = "payloads.tar.gz"
 #: Seconds for one run.
 _PATIENCE = 90.0
 
@@ -64,40 +69,84 @@ async def record(version: str, names: list[str]) -> None:
         os.environ["WEFT_EXAMPLE_DIR"] = "made"
         address = lease.wait().address
         await connect(address)
-        client = await Client.connect(
-            address, data_converter=converter(Path(scratch) / "payloads"), identity="recorder"
-        )
+        payloads = Path(scratch) / "payloads"
+        unpack_payloads(folder, payloads)
+        client = await Client.connect(address, data_converter=converter(payloads), identity="recorder")
         for run in chosen:
             workplace = Path(scratch) / run.name
             workplace.mkdir()
             # Paths in a run's inputs are relative to it.
             os.chdir(workplace)
-            history = await asyncio.wait_for(_history_of(run, client, address), _PATIENCE)
-            text = json.dumps(json.loads(history), sort_keys=True)
-            _check_neutral(run.name, text, scratch)
-            _file(folder, run).write_bytes(gzip.compress(text.encode(), mtime=0))
-            print(run.name, len(json.loads(text)["events"]), "events", flush=True)
+            histories = await asyncio.wait_for(_histories_of(run, client, address), _PATIENCE)
+            for number, history in enumerate(histories, start=1):
+                text = json.dumps(json.loads(history), sort_keys=True)
+                _check_neutral(run.name, text, scratch)
+                _file(folder, run, number).write_bytes(gzip.compress(text.encode(), mtime=0))
+                print(run.name, number, len(json.loads(text)["events"]), "events", flush=True)
         os.chdir(ROOT)
+        with tarfile.open(folder / PAYLOADS, "w:gz") as tar:
+            tar.add(payloads, arcname=".", filter=_without_owner)
 
 
-def _file(folder: Path, run: RecordedRun) -> Path:
-    return folder / f"{run.name}.json.gz"
+def unpack_payloads(folder: Path, payloads: Path) -> None:
+    """What the histories of a version keep outside of them, for a client's converter."""
+    payloads.mkdir(exist_ok=True)
+    if (folder / PAYLOADS).exists():
+        with tarfile.open(folder / PAYLOADS) as tar:
+            tar.extractall(payloads, filter="data")
 
 
-async def _history_of(run: RecordedRun, client: Client, address: str) -> str:
+def _without_owner(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = entry.mtime = 0
+    entry.uname = entry.gname = ""
+    return entry
+
+
+def _file(folder: Path, run: RecordedRun, number: int = 1) -> Path:
+    """Of the executions of one run, later ones and those of its children have a number behind the name."""
+    return folder / (f"{run.name}.json.gz" if number == 1 else f"{run.name}+{number}.json.gz")
+
+
+async def _histories_of(run: RecordedRun, client: Client, address: str) -> list[str]:
     plan = compile_source(run.source, [tool.spec for tool in run.tools], file=run.file, inputs=tuple(run.inputs))
     start = start_options(plan, run.inputs, run.options, run_id=run.name, task_queue=run.name)
     handle: Handle = await client.start_workflow(**start, result_type=RunResult)
     if run.loses_its_worker:
         await _lose_a_worker(run, handle, address)
-    async with _worker(client, run):
+    async with _worker(client, run) as pool:
         await run.act(handle)
-        with suppress(WorkflowFailureError):  # failed runs are recorded as well
-            await handle.result()
-    history = await handle.fetch_history()
-    for event in history.events:
-        _neutralize(event)
-    return history.to_json()
+        await _end_of(handle)
+        if run.then is not None:
+            connection = Connection(client, None)
+            await resume_ended(connection, run.name, await read_history(connection, run.name), pool)
+            again: Handle = client.get_workflow_handle(run.name, result_type=RunResult)
+            await run.then(again)
+            await _end_of(again)
+    return [neutral.to_json() for neutral in await _executions(client, handle, again=run.then is not None)]
+
+
+async def _end_of(handle: Handle) -> None:
+    with suppress(WorkflowFailureError):  # failed runs are recorded as well
+        await handle.result()
+
+
+async def _executions(client: Client, first: Handle, *, again: bool) -> list[WorkflowHistory]:
+    """The histories of a run: of what it was continued as, of its children, and of the execution that resumed it."""
+    to_read = [(first.id, first.result_run_id or first.first_execution_run_id)]
+    if again:
+        described = await client.get_workflow_handle(first.id).describe()
+        to_read.append((first.id, described.run_id))
+    histories = []
+    for workflow_id, execution in to_read:
+        history = await client.get_workflow_handle(workflow_id, run_id=execution).fetch_history()
+        histories.append(history)
+        for event in history.events:
+            continued = event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+            child = event.child_workflow_execution_started_event_attributes.workflow_execution
+            to_read += [(workflow_id, continued)] if continued else []
+            to_read += [(child.workflow_id, child.run_id)] if child.run_id else []
+            _neutralize(event)
+    return histories
 
 
 async def _lose_a_worker(run: RecordedRun, handle: Handle, address: str) -> None:
@@ -110,7 +159,7 @@ async def _lose_a_worker(run: RecordedRun, handle: Handle, address: str) -> None
 
 
 @asynccontextmanager
-async def _worker(client: Client, run: RecordedRun) -> AsyncIterator[None]:
+async def _worker(client: Client, run: RecordedRun) -> AsyncIterator[HostPool]:
     pool = HostPool(size=1, limits=run.limits)
     pool.wait_ready()
     evaluators.install(pool, evaluators.signals_through(client))
@@ -118,7 +167,7 @@ async def _worker(client: Client, run: RecordedRun) -> AsyncIterator[None]:
         client,
         task_queue=run.name,
         build_id="recorder",
-        workflows=[RunWorkflow],
+        workflows=WORKFLOWS,
         activities=[*(activity_for(tool) for tool in run.tools), keeping(client)],
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         max_heartbeat_throttle_interval=timedelta(seconds=1),
@@ -127,7 +176,7 @@ async def _worker(client: Client, run: RecordedRun) -> AsyncIterator[None]:
     long_code = Worker(client, task_queue=advance_queue(run.name), build_id="recorder", activities=[advancing(pool)])
     try:
         async with worker, long_code:
-            yield
+            yield pool
     finally:
         pool.close()
 

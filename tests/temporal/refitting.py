@@ -22,6 +22,7 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.client import WorkflowHistory
 from temporalio.common import RawValue
+from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import (
@@ -40,7 +41,9 @@ from weft_worker.payloads import converter
 from weft_workflows import evaluators
 from weft_workflows.host.pool import HostPool
 from weft_workflows.messages import ADVANCE
-from weft_workflows.run_workflow import RunWorkflow
+from weft_workflows.registry import WORKFLOWS
+
+from tests.temporal.recording import unpack_payloads
 
 #: How the SDK says what failed, and how it names the event at which a replay differs.
 _CORE_MESSAGE = re.compile(r'message: "((?:[^"\\]|\\.)*)"')
@@ -125,47 +128,53 @@ async def main(files: list[Path]) -> None:
     pool.wait_ready()
     evaluators.install(pool)
     with tempfile.TemporaryDirectory() as payloads:
+        for folder in sorted({file.parent for file in files}):
+            unpack_payloads(folder, Path(payloads))
+        kept = converter(Path(payloads))
         replayer = Replayer(
-            workflows=[RunWorkflow],
-            data_converter=converter(Path(payloads)),
+            workflows=WORKFLOWS,
+            data_converter=kept,
             interceptors=[Watching()],
             unsandboxed_workflow_runner=WatchingRunner(),
             runtime=runtime,
         )
         for file in files:
-            print(await _refit(replayer, file), flush=True)
+            print(await _refit(replayer, file, kept), flush=True)
     pool.close()
 
 
-async def _refit(replayer: Replayer, file: Path) -> str:
+async def _refit(replayer: Replayer, file: Path, kept: DataConverter) -> str:
     global _replayed
     _replayed = Replayed()
     name, version = file.name.partition(".")[0], file.parent.name
-    history = WorkflowHistory.from_json(name, gzip.decompress(file.read_bytes()).decode())
+    data = json.loads(gzip.decompress(file.read_bytes()))
+    started = data["events"][0]["workflowExecutionStartedEventAttributes"]
+    history = WorkflowHistory.from_json(started["workflowId"], data)
     try:
         await replayer.replay_workflow(history)
-        _compare(history)
+        await _compare(history, kept)
     except Exception as error:  # noqa: BLE001  (whatever it is, it is what would happen to the run)
         said = _words_of(error)
         return f"BREAKS {version}/{name}: {said}{_around(history, said)}"
     return f"fits {version}/{name}"
 
 
-def _compare(history: WorkflowHistory) -> None:
+async def _compare(history: WorkflowHistory, kept: DataConverter) -> None:
     for event in history.events:
         if event.HasField("activity_task_scheduled_event_attributes"):
-            _compare_step(event)
+            await _compare_step(event, kept)
         elif event.HasField("timer_started_event_attributes"):
             _compare_timer(event)
-    if (ended := _end_of(history.events[-1])) is not None and ended != _replayed.end:
+    if (ended := await _end_of(history.events[-1], kept)) is not None and ended != _replayed.end:
         raise Differs(f"the run ended with {str(ended)[:500]} and now ends with {str(_replayed.end)[:500]}")
 
 
-def _compare_step(event: HistoryEvent) -> None:
+async def _compare_step(event: HistoryEvent, kept: DataConverter) -> None:
     scheduled = event.activity_task_scheduled_event_attributes
     if scheduled.activity_type.name == ADVANCE:
         return
-    recorded, now = scheduled.input.payloads[0].data, _replayed.steps[scheduled.activity_id]
+    (arguments,) = await kept.decode(scheduled.input.payloads[:1], [RawValue])
+    recorded, now = arguments.payload.data, _replayed.steps[scheduled.activity_id]
     if recorded != now:
         raise Differs(
             f"the step {scheduled.activity_id} (HistoryEvent(id: {event.event_id})) was called with"
@@ -180,13 +189,13 @@ def _compare_timer(event: HistoryEvent) -> None:
         raise Differs(f"the timer of HistoryEvent(id: {event.event_id}) took {recorded} s and takes {now} s now")
 
 
-def _end_of(event: HistoryEvent) -> Any:
+async def _end_of(event: HistoryEvent, kept: DataConverter) -> Any:
     """As `Replayed.end`; None where the run was cancelled."""
     if event.HasField("workflow_execution_failed_event_attributes"):
         failure = event.workflow_execution_failed_event_attributes.failure
         return [failure.application_failure_info.type, failure.message]
     result = event.workflow_execution_completed_event_attributes.result.payloads
-    return json.loads(result[0].data) if result else None
+    return (await kept.decode(result))[0] if result else None
 
 
 def _words_of(error: Exception) -> str:

@@ -17,7 +17,11 @@ import pytest
 from temporalio.api.enums.v1 import RoutingConfigUpdateState
 from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest
 from temporalio.client import Client
+from weft_activities.catalog import load_catalog
+from weft_compiler.compile import compile_source
 from weft_worker.embedded import ServerInfo, find_binary
+from weft_workflows.messages import HistoryLimits, RunOptions
+from weft_workflows.starting import start_options
 
 from tests.cli.conftest import Weft
 from tests.cli.test_serving import await_line
@@ -180,6 +184,28 @@ async def test_runs_that_may_move_go_to_the_current_version(deployment: Deployme
         return await runs_on(client, run_id) == "b2"
 
     await eventually(has_moved)
+    deployment.open_the_gate()
+    assert await result(client, run_id) == ["b1", "b2"]
+
+
+async def test_pinned_runs_that_move_go_to_the_current_version(deployment: Deployment, client: Client) -> None:
+    """Where a run goes on in a new execution, that one begins on what is the current version then."""
+    await deployment.worker("b1")
+    await deployment.set_current("b1")
+    tools = load_catalog([str(deployment.weft.folder / "tools.py")])
+    plan = compile_source(PLAN, [tool.spec for tool in tools], file="plan.py", inputs=("gate",))
+    options = RunOptions(history=HistoryLimits(soft_events=40, firm_events=80))
+    inputs = {"gate": str(deployment.weft.folder / "gate")}
+    run_id = f"{deployment.name}-moving"
+    await client.start_workflow(**start_options(plan, inputs, options, run_id=run_id, task_queue=deployment.name))
+    await first_step_of(client, run_id)
+    await deployment.worker("b2")
+    await deployment.set_current("b2")
+
+    async def has_moved() -> bool:
+        return await runs_on(client, run_id) == "b2"
+
+    await eventually(has_moved, seconds=60)
     deployment.open_the_gate()
     assert await result(client, run_id) == ["b1", "b2"]
 

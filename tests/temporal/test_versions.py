@@ -14,6 +14,7 @@ from weft_worker.connect import Connection
 from weft_worker.problems import CommandFailed
 from weft_worker.resuming import load_tools_of
 from weft_worker.runs import read_history, status_of
+from weft_workflows.batch_workflow import REPORT
 from weft_workflows.host.errors import MachineFailed
 from weft_workflows.host.pool import HostPool
 from weft_workflows.messages import RUN_WORKFLOW, RunResult
@@ -145,3 +146,17 @@ async def test_long_code_goes_to_another_worker_where_one_is_too_old(
     finally:
         older.pool.close()
     assert older.times == 0
+
+
+@pytest.mark.usefixtures("real_pool")
+async def test_a_report_of_a_newer_weft_is_not_dropped(client: Client, queue: str) -> None:
+    """The SDK drops signals that do not decode; a dropped report would leave its steps in flight for ever."""
+    arguments = start_options(compiled("await until_cancelled('log')"), {}, run_id=f"told-{queue}", task_queue=queue)
+    handle: Handle = await client.start_workflow(**arguments)
+    await handle.signal(REPORT, {"batch": "b", "outcomes": [], "colour": "red"})
+
+    async def blocked() -> str:
+        return (await read_history(Connection(client, None), handle.id)).blocked
+
+    assert "newer Weft than this: it has colour" in await eventually(blocked)
+    await still_runs(handle)

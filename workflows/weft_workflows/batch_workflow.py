@@ -13,9 +13,9 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
-from weft_compiler.tool_spec import ToolSpec
 
 from weft_workflows.batches import CANCEL
+from weft_workflows.fitting import fitting_tools
 from weft_workflows.messages import BATCH_WORKFLOW, BatchInput, BatchOutcome, Report
 from weft_workflows.step_activities import Step, Steps
 from weft_workflows.step_outcomes import Outcome
@@ -31,7 +31,7 @@ _PATIENCE = timedelta(seconds=0.5)
 class WeftSteps:
     @workflow.init
     def __init__(self, batch: BatchInput) -> None:
-        spec = ToolSpec.model_validate(batch.tool)
+        (spec,) = fitting_tools({"tools": [batch.tool]}).values()
         options = batch.options.model_copy(update={"window": batch.window, "tool_windows": {}})
         self._steps = Steps({spec.name: spec}, options, self._ended)
         #: Steps that have neither ended nor been cancelled.

@@ -59,7 +59,9 @@ class _Message(BaseModel):
 
 
 class _Asked(_Message):
-    """What the starter of a run asks for. A newer one may ask for what is not known here, which then cannot be left out."""
+    """What an execution is given, by who starts it or by another execution. A newer one may ask for what is not known here,
+    which then cannot be left out.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -236,7 +238,7 @@ class StepAddress(_Message):
     heartbeat: tuple[Any, ...] = ()
 
 
-class CarriedStep(_Message):
+class CarriedStep(_Asked):
     """A step that has not ended, for another execution that goes on with it. `call` is the machine's command, `tries` how
     often it has been started.
     """
@@ -249,7 +251,7 @@ class CarriedStep(_Message):
     heartbeat: tuple[Any, ...] = ()
 
 
-class CarriedTimer(_Message):
+class CarriedTimer(_Asked):
     """A timer that is set. `deadline` is Unix time in seconds."""
 
     timer: str
@@ -260,7 +262,7 @@ class CarriedTimer(_Message):
     left: float | None = None
 
 
-class CarriedBatch(_Message):
+class CarriedBatch(_Asked):
     """A workflow that carries out steps of the run; `steps` are those that it has not reported."""
 
     id: str
@@ -269,7 +271,7 @@ class CarriedBatch(_Message):
     steps: tuple[str, ...]
 
 
-class CarriedParking(_Message):
+class CarriedParking(_Asked):
     """What is parked. `failures` are what `fail` raises in the program, by step."""
 
     rows: tuple[ParkedStep, ...] = ()
@@ -278,7 +280,7 @@ class CarriedParking(_Message):
     paused: bool = False
 
 
-class Carried(_Message):
+class Carried(_Asked):
     """What an execution of a run hands to the next one, beside the machine's checkpoint."""
 
     #: How often the run has moved.
@@ -297,7 +299,7 @@ class Carried(_Message):
     stdout: str = ""
 
 
-class BatchInput(_Message):
+class BatchInput(_Asked):
     """The argument of the workflow that carries out steps for a run: calls of one tool, `window` at a time."""
 
     run_id: str
@@ -307,7 +309,7 @@ class BatchInput(_Message):
     options: RunOptions
 
 
-class BatchOutcome(_Message):
+class BatchOutcome(_Asked):
     """How a step that was handed out has ended: the fields of `step_outcomes.Outcome`, and the tries that it took."""
 
     step: str
@@ -318,7 +320,7 @@ class BatchOutcome(_Message):
     heartbeat: tuple[Any, ...] = ()
 
 
-class Report(_Message):
+class Report(_Asked):
     """What such a workflow tells the run, by a signal."""
 
     batch: str

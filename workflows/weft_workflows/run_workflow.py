@@ -172,7 +172,9 @@ class RunWorkflow(RunQueries):
         """Goes on in a new execution. Comes back only where the machine cannot be kept."""
         arguments = self._crossing.pack("".join(self._stdout))
         if arguments is not None:
-            workflow.continue_as_new(args=[self._input, *arguments])
+            # A run that is pinned to a version of its worker's deployment goes on with the current one.
+            newest = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+            workflow.continue_as_new(args=[self._input, *arguments], initial_versioning_behavior=newest)
 
     async def _despite_cancellation(self, work: Coroutine[Any, Any, None]) -> None:
         """Waits for what is to be done in any case."""
@@ -440,9 +442,11 @@ class RunWorkflow(RunQueries):
         self._evaluator.learn(death)
 
     @workflow.signal(name=REPORT)
-    def report(self, report: Report) -> None:
-        """How steps have ended that a workflow of their own carries out."""
-        self._said.append(report)
+    def report(self, report: Any) -> None:
+        """How steps have ended that a workflow of their own carries out: a `Report`, as plain data because the SDK drops a
+        signal that it cannot make into what a handler wants, and a newer workflow may say more than this one knows.
+        """
+        self._said.append(Report.model_validate(report))
 
     @workflow.update(
         description='Say of what is parked: {"step": "…", "action": "retry" | "skip" | "fail", "value": …}'
