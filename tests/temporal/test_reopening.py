@@ -14,11 +14,13 @@ from weft_worker.ledgers import read_ledger, read_lineage
 from weft_worker.reopening import resume_ended
 from weft_worker.runs import read_history
 from weft_worker.segments import segments_of
+from weft_worker.steering import kill
 from weft_workflows import evaluators
 from weft_workflows.host.pool import HostPool
-from weft_workflows.messages import BatchLimits, HistoryLimits, RunOptions, RunResult
+from weft_workflows.messages import BatchLimits, HistoryLimits, RunOptions, RunResult, RunView
 
-from tests.temporal.conftest import Handle, StartRun, worker_on
+from tests.temporal.conftest import Handle, StartRun, eventually, worker_on
+from tests.temporal.test_parking import decide
 
 pytestmark = pytest.mark.server
 
@@ -134,3 +136,50 @@ async def test_a_run_that_goes_on_may_move_again(
     assert (result.result, result.reused, result.steps) == (sum(range(40)), 41, 42)
     counts = Counter(log.read_text().splitlines())
     assert counts == Counter({"needs": 4, **{f"count {n}": 1 for n in range(40)}})
+
+
+GATED = """
+import asyncio
+
+async def one(log, gate, n):
+    return await (count_write(log, n) if n < 30 else gated_write(f"{log}{n}", gate))
+
+async def main(log: str, gate: str):
+    found = await asyncio.gather(*[one(log, gate, n) for n in range(34)])
+    return len(found)
+"""
+
+
+async def test_what_other_workflows_had_not_told_is_known(
+    client: Client, start_plan: StartRun, hosts: HostPool, tmp_path: Path
+) -> None:
+    """The run is killed while workflows of its own carry out steps: what ended there is not repeated, what never began
+    asks nobody."""
+    log, gate = tmp_path / "log", tmp_path / "gate"
+    options = RunOptions(batches=BatchLimits(waiting=2, size=50), tool_windows={"gated_write": 2}, window=100)
+    handle = await start_plan(GATED, options, log=str(log), gate=str(gate))
+    await eventually(lambda: _written(tmp_path, 30 + 2))
+    await kill(Connection(client, None), handle.id, "for the test")
+    gate.write_text("open")
+    connection = Connection(client, None)
+    await resume_ended(connection, handle.id, await read_history(connection, handle.id), hosts)
+    evaluators.install(hosts, evaluators.signals_through(client))
+    again: Handle = client.get_workflow_handle(handle.id, result_type=RunResult)
+    rows = await eventually(lambda: _parked(again, 2))
+    assert {row.reason for row in rows} == {"ambiguous"}
+    for row in rows:
+        await decide(again, step=row.step, action="skip", value="by hand")
+    result = await again.result()
+    assert (result.result, result.reused) == (34, 30)
+    counts = Counter(log.read_text().splitlines())
+    assert counts == Counter({f"count {n}": 1 for n in range(30)})
+    assert [len(file.read_text().splitlines()) for file in sorted(tmp_path.glob("log3?"))] == [1, 1, 1, 1]
+
+
+async def _written(folder: Path, count: int) -> bool:
+    return sum(len(file.read_text().splitlines()) for file in folder.glob("log*")) >= count
+
+
+async def _parked(handle: Handle, count: int) -> Any:
+    rows = (await handle.query("status", result_type=RunView)).parked
+    return rows if len(rows) == count else None

@@ -24,7 +24,7 @@ from weft_compiler.tool_spec import ToolSpec
 from weft_workflows.evaluators import Evaluator
 from weft_workflows.ledger import Ledger
 from weft_workflows.machine import protocol as p
-from weft_workflows.messages import RUN_WORKFLOW, RunInput, RunResult
+from weft_workflows.messages import RUN_WORKFLOW, BatchInput, RunInput, RunResult
 from weft_workflows.run_workflow import RunWorkflow
 from weft_workflows.step_activities import Step, activity_id
 from weft_workflows.step_outcomes import Outcome, outcome_of_value
@@ -48,6 +48,15 @@ class _Recording:
     ledger: Ledger
     run: RecordedRun | None = None
 
+
+#: The last event of a workflow that is over.
+_CLOSED = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+}
 
 #: The replays that are going on in this process, by the ids of their executions.
 _recordings: dict[str, _Recording] = {}
@@ -154,6 +163,7 @@ async def read_ledger(client: Client, histories: Sequence[WorkflowHistory]) -> L
     for history in histories:
         ledger = await _replayed(client, history, ledger)
     assert ledger is not None
+    await _look_into_batches(client, histories, ledger)
     return ledger
 
 
@@ -176,6 +186,34 @@ async def _replayed(client: Client, history: WorkflowHistory, ledger: Ledger | N
         ledger.arrived(event)
     ledger.until = max(ledger.until, seconds_of(history.events[-1]))
     return ledger
+
+
+async def _look_into_batches(client: Client, histories: Sequence[WorkflowHistory], ledger: Ledger) -> None:
+    """Learns of steps that were in flight in workflows of their own: which have ended there, and which never began."""
+    children = [
+        event.start_child_workflow_execution_initiated_event_attributes.workflow_id
+        for history in histories
+        for event in history.events
+        if event.event_type == EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED
+    ]
+    for child in children if ledger.in_flight() else ():
+        try:
+            history = await client.get_workflow_handle(child).fetch_history()
+        except RPCError:
+            continue  # what is not known stays in doubt
+        started = history.events[0].workflow_execution_started_event_attributes
+        (batch,) = await client.data_converter.decode(started.input.payloads[:1], [BatchInput])
+        for arrived in await _arrived(client, history.events, ledger):
+            ledger.arrived(arrived)
+        if history.events[-1].event_type in _CLOSED:
+            begun = {step_id_of(_activity_of(event)) for event in history.events}
+            for step in ledger.in_flight() & {str(call.call["step"]) for call in batch.calls}:
+                if activity_id(step, 1) not in begun:
+                    ledger.refused(step)
+
+
+def _activity_of(event: HistoryEvent) -> str:
+    return event.activity_task_scheduled_event_attributes.activity_id
 
 
 @contextmanager

@@ -123,6 +123,10 @@ class Ledger:
     def has_ended(self, step: str) -> bool:
         return step in self._ended
 
+    def in_flight(self) -> frozenset[str]:
+        """Steps that were handed to their tools and have not ended."""
+        return frozenset(name for name, call in self._calls.items() if call.started and name not in self._ended)
+
     def arrived(self, event: p.StepSucceeded) -> None:
         """A result was there when the execution ended; its machine was not given it any more."""
         if event.step in self._calls and event.step not in self._ended:
