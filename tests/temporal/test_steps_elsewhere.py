@@ -15,6 +15,7 @@ from weft_workflows.messages import BatchLimits, HistoryLimits, RunOptions, RunR
 from weft_workflows.step_address import address_of
 
 from tests.temporal.conftest import Handle, StartRun, eventually
+from tests.temporal.test_cancelled_steps import CANCELS, SOON
 from tests.temporal.test_parking import decide, parked
 from tests.temporal.tools import TOOLS
 
@@ -94,6 +95,18 @@ async def test_a_runs_time_runs_through_its_executions(client: Client, start_pla
     assert (result.error.type, result.stdout) == ("TimedOut", "cleaned up\n")
     assert result.steps > 20
     assert await moves(client.get_workflow_handle(handle.id))
+
+
+async def test_a_step_elsewhere_hears_of_its_cancellation(start_plan: StartRun, log: Path) -> None:
+    handle = await start_plan(CANCELS.format(call=f"told_in_a_thread({str(log)!r})"), ELSEWHERE)
+    cancelled = (await handle.result()).result
+    assert float((await eventually(lambda: told(log)))[1]) - cancelled < SOON
+
+
+async def told(log: Path) -> list[str]:
+    """What the tool has noted, once it has heard."""
+    lines = log.read_text().splitlines()
+    return lines if len(lines) > 1 else []
 
 
 async def test_progress_of_steps_elsewhere_is_seen(client: Client, start_plan: StartRun, log: Path, gate: Path) -> None:
