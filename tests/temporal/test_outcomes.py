@@ -15,7 +15,7 @@ from weft_worker.segments import keeping
 from weft_workflows import evaluators
 from weft_workflows.host.pool import HostPool
 from weft_workflows.messages import RunOptions, RunView
-from weft_workflows.run_workflow import RunWorkflow
+from weft_workflows.registry import WORKFLOWS
 
 from tests.temporal.conftest import Handle, StartRun, eventually, worker_on
 from tests.temporal.test_parking import decide, parked
@@ -52,7 +52,7 @@ async def test_a_step_that_no_worker_has_taken_waits(
     handle = await start_plan(
         f"return await {tool}({str(log)!r}, {str(gate)!r})", RunOptions(activity_task_queue=f"{queue}-steps")
     )
-    async with Worker(client, task_queue=queue, workflows=[RunWorkflow], activities=[keeping(client)]):
+    async with Worker(client, task_queue=queue, workflows=WORKFLOWS, activities=[keeping(client)]):
         await eventually(lambda: running(handle, 1))
         assert not lines(log)
         async with worker_on(client, machines, f"{queue}-steps"):
@@ -169,13 +169,12 @@ class TestTimeInAll:
 
 
 async def test_a_worker_without_the_tool_is_none_of_the_steps(
-    client: Client, machines: HostPool, queue: str, start_plan: StartRun, log: Path, gate: Path
+    client: Client, machines: HostPool, queue: str, start_plan: StartRun, log: Path
 ) -> None:
     """The server tries again until a worker has it, also a `write`."""
-    gate.write_text("done")
     evaluators.install(machines, evaluators.signals_through(client))
-    async with Worker(client, task_queue=queue, workflows=[RunWorkflow], activities=[_other_tool(), keeping(client)]):
-        handle = await start_plan(f"return await gated_write({str(log)!r}, {str(gate)!r})")
+    async with Worker(client, task_queue=queue, workflows=WORKFLOWS, activities=[_other_tool(), keeping(client)]):
+        handle = await start_plan(f"return await flaky_write({str(log)!r}, 0)")
 
         async def refused() -> Any:
             pending = (await handle.describe()).raw_description.pending_activities
@@ -183,7 +182,7 @@ async def test_a_worker_without_the_tool_is_none_of_the_steps(
 
         await eventually(refused)
     async with worker_on(client, machines, queue):
-        assert (await handle.result()).result == "done"
+        assert (await handle.result()).result == 1
     assert len(lines(log)) == 1
 
 
