@@ -13,6 +13,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowUpdateFailedError
 from weft_activities import StepContext
 from weft_activities.invoke import call_tool
+from weft_worker.history import RunHistory
 from weft_worker.in_memory import failure_of
 from weft_workflows.host.pool import HostPool
 from weft_workflows.local import StepInfo, run_plan
@@ -222,6 +223,63 @@ async def main(count):
         async for row in client.list_workflows(f"WorkflowType = 'WeftSteps' and WorkflowId STARTS_WITH '{handle.id}//'")
     ]
     assert len(children) <= batches
+
+
+async def test_its_history_tells_of_steps_in_batches(client: Client, start_plan: StartRun) -> None:
+    source = """
+import asyncio
+
+async def main(count):
+    # All of them
+    await asyncio.gather(*[echo(n) for n in range(count)])
+    await asyncio.gather(*[refuse(str(n)) for n in range(count)], return_exceptions=True)
+"""
+    options = RunOptions(batches=BatchLimits(waiting=20, size=30), window=60)
+    handle = await start_plan(source, options, count=120)
+    await handle.result()
+    told = RunHistory(client)
+    seen = Counter([step.state async for step in told.follow(handle.id, wait=False) if step is not None])
+    states = Counter((step.tool, step.state) for step in told.steps.values())
+    assert states == {("echo", "completed"): 120, ("refuse", "failed"): 120}
+    assert seen["completed"] == seen["failed"] == 120
+    errors = {step.error for step in told.steps.values() if step.tool == "refuse"}
+    assert "FileNotFoundError: [Errno 2] 7" in errors
+    assert {step.line for step in told.steps.values()} == {6, 7}
+
+
+async def test_a_tools_own_window_holds(client: Client, start_plan: StartRun) -> None:
+    source = """
+import asyncio
+
+async def main(count):
+    return await asyncio.gather(*[echo(n) for n in range(count)], *[until(n) for n in range(3)])
+
+async def until(n):
+    return await open_gate(f"/dev/null")
+"""
+    for options in (
+        RunOptions(tool_windows={"echo": 2}),
+        RunOptions(tool_windows={"echo": 2}, batches=BatchLimits(waiting=5, size=10)),
+    ):
+        handle = await start_plan(source, options, count=30)
+        await handle.result()
+        workflows = [handle.id]
+        workflows += [row.id async for row in client.list_workflows(f"WorkflowId STARTS_WITH '{handle.id}//'")]
+        for workflow_id in workflows:
+            (events,) = await executions(client, workflow_id)
+            assert at_once(events, "echo") <= 2
+
+
+def at_once(events: list[HistoryEvent], tool: str) -> int:
+    """The most steps of a tool that were with the server at a time."""
+    open_, most = set(), 0
+    for event in events:
+        scheduled = event.activity_task_scheduled_event_attributes
+        if event.event_type == SCHEDULED and scheduled.activity_type.name == tool:
+            open_.add(event.event_id)
+        open_.discard(event.activity_task_completed_event_attributes.scheduled_event_id)
+        most = max(most, len(open_))
+    return most
 
 
 async def test_failures_in_batches_are_the_programs(start_plan: StartRun) -> None:

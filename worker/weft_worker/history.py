@@ -23,6 +23,7 @@ from weft_workflows.fitting import UnfitWorker
 from weft_workflows.messages import ADVANCE, MEMO_END, MEMO_REUSED, RunInput, RunResult, StepRow, StepState
 from weft_workflows.past_record import Entry, record_of
 
+from weft_worker.handed_out import Call, Ended, handed_out
 from weft_worker.outcome import OutcomeError, Status
 from weft_worker.problems import failed
 from weft_worker.storage.errors import PayloadMissing
@@ -141,6 +142,8 @@ class RunHistory:
                 if event.event_id <= self._last_event:
                     continue
                 yield await self.read(event)
+                for step in await self._read_elsewhere(event):
+                    yield step
                 self._last_event = event.event_id
                 successor = successor_of(event) or successor
             if not successor:
@@ -190,6 +193,21 @@ class RunHistory:
             case _:
                 self.end = await self._end_of(event) or self.end
         return None
+
+    async def _read_elsewhere(self, event: HistoryEvent) -> list[Step | None]:
+        """Takes in what an event says of steps that other workflows carry out. Gives those that it changed."""
+        return [self._take_elsewhere(each, seconds_of(event)) for each in await handed_out(event, self._decode)]
+
+    def _take_elsewhere(self, said: Call | Ended, when: float) -> Step | None:
+        step = self.steps.get(said.id)
+        if isinstance(said, Call):
+            arguments = self._hide(said.tool, said.arguments)
+            step = self.steps[said.id] = Step(said.id, said.tool, said.line, when, arguments, said.title)
+            return step
+        if step is None or step.ended is not None:
+            return None
+        step.state, step.ended, step.error = said.state, when, said.error
+        return step
 
     async def _begin(self, event: HistoryEvent) -> None:
         started = event.workflow_execution_started_event_attributes

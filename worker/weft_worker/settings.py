@@ -42,6 +42,15 @@ class Settings(BaseSettings):
     payload_threshold: int = Field(default=THRESHOLD, ge=1024, le=LARGEST_THRESHOLD)
     #: Bytes that arguments or result of a step and the result of a run may have.
     payload_limit: int = Field(default=PAYLOAD_LIMIT, ge=1024)
+    #: Events in its history from which on a run goes on in a new execution: at the next moment with nothing in flight, or
+    #: after what is in flight. For runs that are started from here.
+    soft_events: int = Field(default=4_000, ge=1)
+    firm_events: int = Field(default=10_000, ge=1)
+    #: Steps that wait in a run from which on they are carried out by workflows of their own, how many each takes, and the
+    #: seconds that a tool may take from which on each of its steps is.
+    batch_waiting: int = Field(default=1_000, ge=1)
+    batch_size: int = Field(default=500, ge=1, le=1_900)
+    batch_seconds: float = Field(default=600, gt=0)
     #: Deployment of Temporal's worker versioning that `weft worker` is part of; None is none.
     deployment: str | None = Field(default=None, pattern=r"^[^.:\s]+$")
     #: The version of the deployment that this worker is: another one for each change of Weft or of the tools.

@@ -150,6 +150,7 @@ def run_(
     retry_interval: o.RetryInterval = None,
     step_timeout: o.StepTimeout = None,
     run_timeout: o.RunTimeout = None,
+    window: o.Window = None,
     limit: o.Limit = None,
     in_memory: o.InMemory = False,
     fake: o.Fake = None,
@@ -162,7 +163,7 @@ def run_(
     Starts the embedded server where no address is configured, and a worker in this process. The run is kept
     whatever happens to this process: `weft resume` goes on with it.
     """
-    patience = o.Patience(attempts, retry_interval, step_timeout, run_timeout)
+    patience = o.Patience(attempts, retry_interval, step_timeout, run_timeout, tuple(window or ()))
     if in_memory or fake is not None:
         from weft_worker.cli.in_memory import run_in_memory
 
@@ -325,6 +326,7 @@ def submit(
     retry_interval: o.RetryInterval = None,
     step_timeout: o.StepTimeout = None,
     run_timeout: o.RunTimeout = None,
+    window: o.Window = None,
     limit: o.Limit = None,
     address: o.Address = None,
     state_dir: o.StateDir = None,
@@ -336,7 +338,7 @@ def submit(
     """
     from weft_worker.cli.serve import submit_run
 
-    patience = o.Patience(attempts, retry_interval, step_timeout, run_timeout)
+    patience = o.Patience(attempts, retry_interval, step_timeout, run_timeout, tuple(window or ()))
     return submit_run(
         plan,
         tools or [],

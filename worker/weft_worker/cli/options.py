@@ -12,6 +12,8 @@ import typer
 if TYPE_CHECKING:
     from weft_workflows.messages import RunOptions
 
+    from weft_worker.settings import Settings
+
 Plan = Annotated[str, typer.Argument(metavar="PLAN.py", help="The orchestration.", show_default=False)]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", show_default=False)]
 StepId = Annotated[
@@ -36,6 +38,8 @@ def _check_run_id(value: str | None) -> str | None:
     size = 1 if value is None else len(value.encode(errors="surrogateescape"))
     if not 0 < size <= NAME_BYTES:
         raise typer.BadParameter(f"it has {size:,} bytes; a run's id has 1 to {NAME_BYTES:,}")
+    if value is not None and "//" in value:
+        raise typer.BadParameter("it has `//`, which stands in the ids of workflows that work for a run")
     return value
 
 
@@ -62,27 +66,44 @@ RunTimeout = Annotated[
     ),
 ]
 
+Window = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--window", metavar="[TOOL=]N", help="Steps that may run at once, of the run or of a tool; else WEFT_WINDOW."
+    ),
+]
+
 
 @dataclass(frozen=True)
 class Patience:
-    """How long and how often a run tries: the fields of `RunOptions` of the same names."""
+    """How long, how often and how much at once a run tries: the fields of `RunOptions` of the same names, and windows."""
 
     attempts: int | None = None
     retry_interval: float | None = None
     step_timeout: float | None = None
     run_timeout: float | None = None
+    windows: tuple[str, ...] = ()
 
-    def options(
-        self,
-        tool_sources: Sequence[str] = (),
-        *,
-        payload_limit: int | None = None,
-        cleanup_limit: float | None = None,
-    ) -> RunOptions:
-        from weft_workflows.messages import RunOptions, ValueSizes
+    def options(self, tool_sources: Sequence[str] = (), settings: Settings | None = None) -> RunOptions:
+        """The run's options; `settings` are this process's, where the run is to be durable."""
+        from weft_workflows.messages import BatchLimits, HistoryLimits, RunOptions, ValueSizes
 
-        sizes = None if payload_limit is None else ValueSizes(limit=payload_limit)
-        return RunOptions(**asdict(self), tool_sources=tuple(tool_sources), sizes=sizes, cleanup_limit=cleanup_limit)
+        from weft_worker.windows import read_windows
+
+        said = {name: value for name, value in asdict(self).items() if name != "windows"}
+        windows = read_windows(self.windows)
+        options = RunOptions(**said, tool_sources=tuple(tool_sources), window=windows.run, tool_windows=windows.tools)
+        if settings is None:
+            return options
+        durable = {
+            "sizes": ValueSizes(limit=settings.payload_limit),
+            "cleanup_limit": settings.cleanup_limit,
+            "history": HistoryLimits(soft_events=settings.soft_events, firm_events=settings.firm_events),
+            "batches": BatchLimits(
+                waiting=settings.batch_waiting, size=settings.batch_size, seconds=settings.batch_seconds
+            ),
+        }
+        return options.model_copy(update=durable)
 
 
 Limit = Annotated[

@@ -204,9 +204,7 @@ async def _run(
     connection = await connect(target, settings)
     run_id = run_id or new_run_id(prepared.plan.file)
     queue = own_queue(settings.task_queue, run_id)
-    options = patience.options(
-        prepared.tool_sources, payload_limit=settings.payload_limit, cleanup_limit=settings.cleanup_limit
-    )
+    options = patience.options(prepared.tool_sources, settings)
     catalog = prepared.catalog or Catalog()
     # From before the run is recorded: whoever interrupts is told of a run that is kept.
     with interruptible(last_word(connection, run_id, kept)) as interrupted:

@@ -125,9 +125,7 @@ async def _submit(prepared: Prepared, target: Target, run_id: str | None, patien
     settings = load_settings()
     connection = await connect(target, settings)
     run_id = run_id or new_run_id(prepared.plan.file)
-    options = patience.options(
-        prepared.tool_sources, payload_limit=settings.payload_limit, cleanup_limit=settings.cleanup_limit
-    )
+    options = patience.options(prepared.tool_sources, settings)
     await start_run(
         connection,
         prepared.plan,
