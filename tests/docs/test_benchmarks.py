@@ -26,6 +26,7 @@ LONG = {
     "differential": ["-m", "benchmarks.differential", "--programs", "2", "--jobs", "1"],
     "cancellation": ["benchmarks/cancellation.py", "--times", "1"],
     "payloads": ["benchmarks/payloads.py", "--steps", "2", "--size", "100000"],
+    "scale": ["benchmarks/scale.py", "--loop", "3", "--gather", "5"],
     "wide": ["benchmarks/wide.py", "--steps", "30", "--order", "random"],
     "pure_code": ["-c", "from benchmarks.pure_code import compared; print(compared('1 + 1', '1 + 1'))"],
 }
