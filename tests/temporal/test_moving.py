@@ -107,6 +107,14 @@ async def test_a_run_moves_anywhere_and_nobody_sees_it(client: Client, start_pla
     assert len(histories) > 8
     assert sum(count(events, SCHEDULED) for events in histories) == len(expected.steps)
     assert max(len(events) for events in histories) < 60
+    whole, last = RunHistory(client), RunHistory(client)
+    async for _ in whole.follow(handle.id, wait=False, whole=True):
+        pass
+    async for _ in last.follow(handle.id, wait=False):
+        pass
+    states = [(step.id, step.arguments, step.state) for step in whole.steps.values()]
+    assert states == [(step.id, step.arguments, step.outcome) for step in expected.steps]
+    assert last.earlier + sum(step.state == "completed" for step in last.steps.values()) == len(expected.steps)
 
 
 async def test_timers_keep_their_deadlines(client: Client, start_plan: StartRun) -> None:

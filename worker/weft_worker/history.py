@@ -19,8 +19,18 @@ from typing import TYPE_CHECKING, Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.common import RawValue
+from temporalio.service import RPCError, RPCStatusCode
 from weft_workflows.fitting import UnfitWorker
-from weft_workflows.messages import ADVANCE, MEMO_END, MEMO_REUSED, RunInput, RunResult, StepRow, StepState
+from weft_workflows.messages import (
+    ADVANCE,
+    MEMO_END,
+    MEMO_REUSED,
+    Carried,
+    RunInput,
+    RunResult,
+    StepRow,
+    StepState,
+)
 from weft_workflows.past_record import Entry, record_of
 
 from weft_worker.handed_out import Call, Ended, handed_out
@@ -115,6 +125,8 @@ class RunHistory:
     computing: int | None = None
     #: How many results of steps were those of an earlier execution.
     reused: int = 0
+    #: How many steps had given a result before the first execution that was read.
+    earlier: int = 0
     _past: Payload | None = None
     _cancelled_end: RunResult | None = None
     _execution: str | None = None
@@ -129,12 +141,15 @@ class RunHistory:
             raise failed(self.unreadable, type_=PayloadMissing.__name__)
         return self.input
 
-    async def follow(self, run_id: str, *, wait: bool) -> AsyncIterator[Step | None]:
+    async def follow(self, run_id: str, *, wait: bool, whole: bool = False) -> AsyncIterator[Step | None]:
         """Read the run's events; yields each step whenever it has changed, and None after any other event.
 
-        `wait` goes on until the run has ended. Raises RPCError NOT_FOUND where there is no such run, CommandFailed
-        where a newer Weft has started it.
+        Begins with the execution that has the run now; `whole` with the first one that the server still knows. `wait`
+        goes on until the run has ended. Raises RPCError NOT_FOUND where there is no such run, CommandFailed where a
+        newer Weft has started it.
         """
+        if whole and self._execution is None:
+            self._execution = await self._first_execution(run_id)
         while True:
             handle = self.client.get_workflow_handle(run_id, run_id=self._execution)
             successor = ""
@@ -150,6 +165,17 @@ class RunHistory:
                 return
             self._execution, self._last_event = successor, 0
             self._scheduled.clear()
+
+    async def _first_execution(self, run_id: str) -> str | None:
+        described = await self.client.get_workflow_handle(run_id).describe()
+        first: str = described.raw_description.workflow_execution_info.first_run_id
+        try:
+            await self.client.get_workflow_handle(run_id, run_id=first).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None  # the server keeps executions for a time only
+        return first or None
 
     async def read(self, event: HistoryEvent) -> Step | None:
         """Take one event in. Gives the step that it changed, if any."""
@@ -224,8 +250,23 @@ class RunHistory:
                 raise failed(str(error.__cause__), type_="NewerRun") from None
             raise
         self.input = values[0]
-        self._past = next(iter(started.input.payloads[1:]), None)
         self._redacted = redacted_arguments(self.input.plan) if self.input else {}
+        rest = list(started.input.payloads[1:])
+        if started.continued_execution_run_id and rest:
+            (carried,) = await self._decode(rest[:1], [Carried])
+            self._take_over(carried)
+            rest = rest[1:] if carried.past else []
+        self._past = next(iter(rest), None)
+
+    def _take_over(self, carried: Carried) -> None:
+        """What the execution before the first one that is read has left."""
+        self.earlier = carried.completed
+        for each in carried.steps:
+            call, step_id = each.call, each.call["step"]
+            arguments = self._hide(call["tool"], json.loads(call["arguments"]))
+            self.steps[step_id] = Step(
+                step_id, call["tool"], call["line"], each.started, arguments, call["title"], each.state
+            )
 
     async def _schedule(self, event: HistoryEvent) -> Step | None:
         task = event.activity_task_scheduled_event_attributes

@@ -135,11 +135,13 @@ async def watch(connection: Connection, run_id: str, watcher: Watcher) -> Outcom
         await asyncio.gather(following, looking, return_exceptions=True)
 
 
-async def read_history(connection: Connection, run_id: str) -> RunHistory:
-    """All that history says of a run now. Raises CommandFailed where there is no such run."""
+async def read_history(connection: Connection, run_id: str, *, whole: bool = False) -> RunHistory:
+    """What the run's execution says of it now; `whole` also what those before have said. Raises CommandFailed where there
+    is no such run.
+    """
     history = RunHistory(connection.client)
     try:
-        async for _ in history.follow(run_id, wait=False):
+        async for _ in history.follow(run_id, wait=False, whole=whole):
             pass
     except RPCError as error:
         raise no_run(run_id, error) from None
@@ -150,9 +152,13 @@ async def read_history(connection: Connection, run_id: str) -> RunHistory:
     return history
 
 
-async def status_of(connection: Connection, run_id: str) -> tuple[Outcome, RunHistory, RunView | None]:
-    """How a run stands. The view is None where the run is over or no worker answers for it."""
-    history = await read_history(connection, run_id)
+async def status_of(
+    connection: Connection, run_id: str, *, whole: bool = False
+) -> tuple[Outcome, RunHistory, RunView | None]:
+    """How a run stands. The view is None where the run is over or no worker answers for it. `whole` is for those who look
+    at each step of a run, however long it is.
+    """
+    history = await read_history(connection, run_id, whole=whole)
     if history.end is not None:
         return outcome_of(history, connection, run_id), history, None
     await mark_running(connection.client, run_id, history)
@@ -326,7 +332,7 @@ def _is_left_to_people(view: RunView) -> bool:
 
 
 def _done(history: RunHistory) -> int:
-    return sum(step.state == "completed" for step in history.steps.values())
+    return history.earlier + sum(step.state == "completed" for step in history.steps.values())
 
 
 def _unreadable(run_id: str, why: str) -> CommandFailed:

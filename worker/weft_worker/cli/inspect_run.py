@@ -139,7 +139,7 @@ async def _show_steps(connection: Connection, run_id: str, as_json: bool) -> int
     from weft_worker.cli.progress import call_text, duration, error_text
     from weft_worker.runs import status_of
 
-    _, history, _ = await status_of(connection, run_id)
+    _, history, _ = await status_of(connection, run_id, whole=True)
     if as_json:
         rows = [step.row().model_dump(mode="json") for step in history.steps.values()]
         print_json({"run_id": run_id, "steps": rows})
