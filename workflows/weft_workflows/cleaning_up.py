@@ -11,6 +11,12 @@ from collections.abc import Callable
 
 from temporalio import workflow
 
+from weft_workflows.machine import protocol as p
+from weft_workflows.step_activities import Steps
+
+#: Steps that the end of a run names.
+_NAMED = 5
+
 
 class CleaningUp:
     """`cut_off` is told the limit in seconds when it is reached."""
@@ -42,3 +48,13 @@ class CleaningUp:
     async def _wait(self, seconds: float) -> None:
         await workflow.sleep(max(seconds, 0.001), summary="limit of the clean-up")
         self._cut_off(seconds)
+
+
+def cut_off(steps: Steps, seconds: float) -> p.Fail:
+    """Cancels what is in flight; gives the end of a run whose clean-up has reached its limit."""
+    running = [step for step in steps.in_flight if step.state == "running"]
+    still = ", ".join(f"{step.spec.name} at line {step.call.line}" for step in running[:_NAMED]) or "nothing"
+    for step in running:
+        steps.cancel(step.call.step)
+    text = f"the clean-up was cut off after {seconds:g} s; in flight was {still}"
+    return p.Fail("CancelledError", text, running[0].call.line if running else 0, cancelled=True)

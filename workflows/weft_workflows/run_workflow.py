@@ -31,7 +31,7 @@ from weft_workflows import run_details
 from weft_workflows.advance import Killed, advance
 from weft_workflows.batch_workflow import REPORT
 from weft_workflows.batches import Batches
-from weft_workflows.cleaning_up import CleaningUp
+from weft_workflows.cleaning_up import CleaningUp, cut_off
 from weft_workflows.crossing import Arguments, Crossing
 from weft_workflows.evaluators import EVALUATOR_DIED, Death, Evaluator, TooLong
 from weft_workflows.failures import Failure
@@ -286,12 +286,7 @@ class RunWorkflow(RunQueries):
 
     def _cut_off(self, seconds: float) -> None:
         """Ends a cancelled run that still cleans up."""
-        running = [step for step in self._steps.in_flight if step.state == "running"]
-        still = ", ".join(f"{step.spec.name} at line {step.call.line}" for step in running[:5]) or "nothing"
-        for step in running:
-            self._steps.cancel(step.call.step)
-        text = f"the clean-up was cut off after {seconds:g} s; in flight was {still}"
-        self._end = p.Fail("CancelledError", text, running[0].call.line if running else 0, cancelled=True)
+        self._end = cut_off(self._steps, seconds)
 
     def _show(self) -> None:
         details = run_details.markdown(
