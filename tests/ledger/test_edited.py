@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from weft_workflows.machine.machine import Machine
-from weft_workflows.rehearsal import Rehearsal, rehearse
+from weft_workflows.rehearsal import CannotGoOn, Rehearsal, rehearse
 
 from tests.ledger.worlds import Ended, World, compiled, run
 
@@ -241,3 +241,28 @@ return await asyncio.gather(*[one(n) for n in range(3)])
     found = rehearsed(first, source.replace('look(f"b{n}")', 'look(f"b{n}" if n != 1 else "new")'))
     assert texts(found.runs) == ["look(new)"]
     assert len(found.reused) == 7
+
+
+def test_a_rehearsal_that_cannot_go_on_says_what_it_knows() -> None:
+    source = "a = await read('a')\nawait put('b', 1)\nreturn a\n"
+    first = run(World(), source)
+    plan = compiled(source)
+    effects = {each.name: each.effect for each in plan.tools}
+
+    class Tired:
+        def __init__(self, machine: Machine) -> None:
+            self._machine = machine
+
+        def deliver(self, event: bytes) -> bytes:
+            if b"read" in event:
+                raise CannotGoOn("line 2 computes longer than a rehearsal may")
+            return self._machine.deliver(event)
+
+    def start(message: bytes) -> tuple[Tired, bytes]:
+        machine, commands = Machine.start(message, lambda _: None)
+        return Tired(machine), commands
+
+    found = rehearse(start, plan.canonical_json(), "{}", first.ledger.edited(), effects, first.ledger.outcomes())
+    assert found.broken_off == "line 2 computes longer than a rehearsal may"
+    # Nobody has seen it repeated.
+    assert texts(found.orphans) == ["put(b, 1)"]

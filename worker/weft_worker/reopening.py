@@ -10,6 +10,7 @@ import asyncio
 import difflib
 import json
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 from weft_compiler.reading import read_plan
 from weft_workflows import evaluators
+from weft_workflows.host.errors import EvaluatorDied, HostUnavailable, MachineFailed, OverBudget
 from weft_workflows.ledger import Ledger, NothingToResume
 from weft_workflows.past_record import Record, record_bytes
-from weft_workflows.rehearsal import Rehearsal, rehearse
+from weft_workflows.rehearsal import CannotGoOn, Rehearsal, rehearse
 from weft_workflows.starting import start_options
 
 from weft_worker.history import End, RunHistory
@@ -33,6 +35,8 @@ from weft_worker.segments import segments_of
 from weft_worker.steering import kill
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from weft_compiler.plan import Plan
     from weft_workflows.host.handle import Handle
     from weft_workflows.host.pool import HostPool
@@ -205,18 +209,40 @@ def _rehearsed(run: RunInput, record: Record, ledger: Ledger, hosts: HostPool) -
     plan = read_plan(run.plan)
     effects = {tool.name: tool.effect for tool in plan.tools}
     inputs = json.dumps(run.inputs, ensure_ascii=False)
-    machines: list[Handle] = []
+    machines: list[_Rehearsed] = []
 
-    def start(message: bytes) -> tuple[Handle, bytes]:
-        machine, commands = hosts.start(f"rehearsal {uuid.uuid4().hex}", message)
-        machines.append(machine)
-        return machine, commands
+    def start(message: bytes) -> tuple[_Rehearsed, bytes]:
+        with _told_as_broken():
+            handle, commands = hosts.start(f"rehearsal {uuid.uuid4().hex}", message)
+        machines.append(_Rehearsed(handle))
+        return machines[-1], commands
 
     try:
         return rehearse(start, run.plan, inputs, record, effects, ledger.outcomes())
     finally:
         for machine in machines:
-            machine.close()
+            machine.handle.close()
+
+
+@dataclass(frozen=True)
+class _Rehearsed:
+    """A machine in a host that other machines use too: it may not take long."""
+
+    handle: Handle
+
+    def deliver(self, event: bytes) -> bytes:
+        with _told_as_broken():
+            return self.handle.deliver(event)
+
+
+@contextmanager
+def _told_as_broken() -> Iterator[None]:
+    try:
+        yield
+    except OverBudget as over:
+        raise CannotGoOn(f"line {over.line} computes longer than a rehearsal may") from None
+    except (EvaluatorDied, MachineFailed, HostUnavailable) as error:
+        raise CannotGoOn(f"its evaluation ended: {error}") from None
 
 
 def _resumed(ledger: Ledger, run_id: str) -> Record:

@@ -34,6 +34,10 @@ class MachineLike(Protocol):
 StartMachine = Callable[[bytes], tuple[MachineLike, bytes]]
 
 
+class CannotGoOn(Exception):
+    """A machine cannot be driven any further here: what it computes takes too long, or ends its process."""
+
+
 @dataclass
 class Rehearsal:
     """What is known of the program before it runs. Steps and outcomes in the order in which they would come."""
@@ -48,6 +52,9 @@ class Rehearsal:
     #: How the program ends where it needs nothing that is missing.
     end: p.Finish | p.Fail | None = None
     orphans: list[OldCall] = field(default_factory=list)
+    #: Why the rehearsal was broken off; what it had not come to by then is in none of the lists, but all old writes
+    #: that it had not seen repeated are orphans.
+    broken_off: str = ""
 
 
 def rehearse(
@@ -61,9 +68,13 @@ def rehearse(
     """What the program of `plan` does with that past. `old` are all outcomes of the run before, failures too."""
     reads = [name for name, effect in effects.items() if effect is Effect.READ]
     rehearsing = _Rehearsing(Past(record, reads), start_machine)
-    found = rehearsing.known(p.Start(plan, inputs, "", record.seed, record.now))
-    if found.end is None:
-        rehearsing.guess(_Guesses(old), limit=len(record.entries) + _MORE_GUESSES)
+    found = rehearsing.found
+    try:
+        found = rehearsing.known(p.Start(plan, inputs, "", record.seed, record.now))
+        if found.end is None:
+            rehearsing.guess(_Guesses(old), limit=len(record.entries) + _MORE_GUESSES)
+    except CannotGoOn as why:
+        found.broken_off = str(why)
     repeated = rehearsing.repeated()
     found.orphans = [each for each in _writes(record, effects) if (each.id, each.arguments) not in repeated]
     return found
@@ -84,7 +95,7 @@ class _Rehearsing:
     def __init__(self, past: Past, start_machine: StartMachine) -> None:
         self._past = past
         self._start_machine = start_machine
-        self._found = Rehearsal()
+        self.found = Rehearsal()
         self._calls: dict[str, p.CallTool] = {}
         self._waiting: deque[p.Command] = deque()
         self._machine: MachineLike
@@ -94,7 +105,7 @@ class _Rehearsing:
         self._machine, commands = self._start_machine(p.to_bytes([start]))
         self._take(commands)
         self._through_the_past()
-        found = self._found
+        found = self.found
         for command in self._waiting:
             match command:
                 case p.CallTool() if self._past.would_be_unsure(command):
@@ -107,7 +118,7 @@ class _Rehearsing:
 
     def guess(self, guesses: _Guesses, limit: int) -> None:
         """Goes on with made up results until the program ends or has had enough of them."""
-        while self._waiting and limit and self._found.end is None:
+        while self._waiting and limit and self.found.end is None:
             limit -= 1
             command = self._waiting.popleft()
             now = self._past.clock
@@ -127,12 +138,12 @@ class _Rehearsing:
         return unsure | {(entry.id, entry.arguments) for entry in self._past.taken()}
 
     def _through_the_past(self) -> None:
-        while self._past.active and self._found.end is None:
+        while self._past.active and self.found.end is None:
             if (event := self._past.next()) is None:
                 self._waiting.extend(self._past.release())
                 return
             if isinstance(event, p.StepSucceeded | p.StepFailed):
-                self._found.reused.append(self._calls[event.step])
+                self.found.reused.append(self._calls[event.step])
             self._deliver(event)
 
     def _deliver(self, event: p.Event) -> None:
@@ -142,7 +153,7 @@ class _Rehearsing:
         for command in p.from_bytes(commands):
             match command:
                 case p.Finish() | p.Fail():
-                    self._found.end = command
+                    self.found.end = command
                 case p.CancelStep(name) | p.CancelTimer(name):
                     self._past.take(command)
                     self._waiting = deque(each for each in self._waiting if _name_of(each) != name)

@@ -133,7 +133,8 @@ def _show(run_id: str, found: Rehearsal, redacted: Mapping[str, frozenset[str]],
     error = {"type": end.type, "message": end.message, "line": end.line} if isinstance(end, Fail) else None
     ends = None if end is None else "failed" if error else "completed"
     if as_json:
-        print_json({"run_id": run_id, "dry": True, **groups, "waits": waits, "ends": ends, "error": error})
+        said = {"waits": waits, "ends": ends, "error": error, "broken_off": found.broken_off or None}
+        print_json({"run_id": run_id, "dry": True, **groups, **said})
         return
     for word, rows in groups.items():
         for row in rows:
@@ -152,6 +153,8 @@ def _summary(found: Rehearsal, ends: str | None) -> str:
         parts.append(f"{len(found.asks)} may have been carried out and would ask")
     if found.orphans:
         parts.append(f"{len(found.orphans)} old writes not repeated (--accept-orphans leaves them as they are)")
+    if found.broken_off:
+        return f"{', '.join(parts)}; no more is known: {found.broken_off}"
     if ends is not None:
         return f"{', '.join(parts)}; then the run has {ends}"
     return f"{', '.join(parts)}; what comes after these cannot be known before they have run"
