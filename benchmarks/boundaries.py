@@ -1,4 +1,4 @@
-"""`kill -9` at every step's boundary in turn, and nothing shows.
+"""`kill -9` at every step's boundary in turn, while the run moves to a new execution after every fifth, and nothing shows.
 
     python -m benchmarks.boundaries                      # forty steps, workers killed
     python -m benchmarks.boundaries --victim hosts
@@ -36,7 +36,7 @@ from benchmarks.disturbing.arena import Arena, Kind, Workers
 from benchmarks.disturbing.boundary_program import BOUNDARIES
 from benchmarks.disturbing.journal import Line
 from benchmarks.disturbing.journaled import Journaling
-from benchmarks.disturbing.playing import Played, play
+from benchmarks.disturbing.playing import Played, moving, play
 from benchmarks.disturbing.verdict import judge
 
 Boundary = Literal["began", "did", "recorded"]
@@ -55,6 +55,7 @@ class Pass:
     executions: int = 0
     effects: int = 0
     parked: int = 0
+    moves: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -122,7 +123,8 @@ async def strike_everywhere(arguments: argparse.Namespace, folder: Path) -> list
     orchestration = BOUNDARIES[arguments.program]
     passes = []
     async with Arena(folder) as arena:
-        undisturbed = await play(arena, orchestration, folder / "undisturbed")
+        options = moving(arguments.every)
+        undisturbed = await play(arena, orchestration, folder / "undisturbed", options=options)
         if undisturbed.faults:
             raise SystemExit(f"undisturbed: {undisturbed.faults}")
         for boundary in arguments.boundaries.split(","):
@@ -130,7 +132,13 @@ async def strike_everywhere(arguments: argparse.Namespace, folder: Path) -> list
             disturber = AtEachStep(arena, boundary, arguments.victim, not arguments.quiet)
             hold_at = "" if boundary == "recorded" else boundary
             played = await play(
-                arena, orchestration, folder / boundary, disturber, hold_at=hold_at, patience=arguments.minutes * 60
+                arena,
+                orchestration,
+                folder / boundary,
+                disturber,
+                hold_at=hold_at,
+                patience=arguments.minutes * 60,
+                options=options,
             )
             _judge(done, played, undisturbed)
             passes.append(done)
@@ -141,10 +149,10 @@ def _judge(done: Pass, played: Played, undisturbed: Played) -> None:
     verdict = judge(played, undisturbed)
     done.struck, done.seconds, done.parked = played.strikes.total(), round(played.seconds, 1), played.answered.total()
     done.steps, done.executions, done.effects = verdict.steps, verdict.executions, verdict.effects
-    done.faults = verdict.faults
+    done.moves, done.faults = played.record.executions - 1, verdict.faults
     if verdict.steps != len({line.step for line in undisturbed.journal}):
         done.faults.append(f"{verdict.steps} steps, undisturbed {len({line.step for line in undisturbed.journal})}")
-    there = len(played.recorded if done.boundary == "recorded" else _steps_at(played, done.boundary))
+    there = len(played.record.ends if done.boundary == "recorded" else _steps_at(played, done.boundary))
     if done.struck < there:
         done.faults.append(f"only {done.struck} of {there} boundaries were struck")
     is_, should = _in_order(played), _in_order(undisturbed)
@@ -164,10 +172,10 @@ def _in_order(played: Played) -> list[str]:
 
 
 def table(passes: list[Pass]) -> str:
-    lines = ["| boundary | killed | struck | steps | executions | effects | parked | faults | seconds |"]
-    lines.append("| --- |" + " --- |" * 8)
+    lines = ["| boundary | killed | struck | steps | executions | effects | parked | moves | faults | seconds |"]
+    lines.append("| --- |" + " --- |" * 9)
     lines += [
-        f"| {p.boundary} | {p.victim} | {p.struck} | {p.steps} | {p.executions} | {p.effects} | {p.parked}"
+        f"| {p.boundary} | {p.victim} | {p.struck} | {p.steps} | {p.executions} | {p.effects} | {p.parked} | {p.moves}"
         f" | {len(p.faults)} | {p.seconds} |"
         for p in passes
     ]
@@ -179,6 +187,9 @@ def main() -> int:
     parser.add_argument("--program", choices=sorted(BOUNDARIES), default="forty")
     parser.add_argument("--boundaries", default=",".join(BOUNDARY_KINDS), help="at which, by commas")
     parser.add_argument("--victim", choices=("worker", "hosts", "server", "all"), default="worker")
+    parser.add_argument(
+        "--every", type=int, default=5, help="steps after which the run goes on in a new execution; 0: none"
+    )
     parser.add_argument("--minutes", type=float, default=20.0, help="for one run")
     parser.add_argument("--keep", type=Path, default=None, help="a new folder for journals and logs, which stays")
     parser.add_argument("--quiet", action="store_true", help="tell nothing of single blows")

@@ -34,7 +34,7 @@ from typing import Any
 
 from benchmarks.disturbing.arena import KINDS, Arena
 from benchmarks.disturbing.moments import Striker, strikes
-from benchmarks.disturbing.playing import Played, play
+from benchmarks.disturbing.playing import Played, moving, play
 from benchmarks.disturbing.processes import kill, running_in
 from benchmarks.disturbing.verdict import Verdict, judge
 from benchmarks.disturbing.workload import Orchestration, orchestrations
@@ -56,6 +56,8 @@ class Row:
     executions: int = 0
     effects: int = 0
     parked: int = 0
+    moves: int = 0
+    batches: int = 0
     rerun: int = 0
     doubled: int = 0
     lost: int = 0
@@ -67,6 +69,8 @@ class Row:
         self.runs += 1
         self.strikes += played.strikes.total()
         self.parked += played.answered.total()
+        self.moves += max(played.record.executions - 1, 0)
+        self.batches += played.record.batches
         self.seconds = round(self.seconds + played.seconds, 1)
         for name in ("steps", "executions", "effects", "rerun", "doubled", "lost", "wrong"):
             setattr(self, name, getattr(self, name) + getattr(verdict, name))
@@ -118,7 +122,8 @@ async def _disturb(
 ) -> Row:
     name = orchestration.name
     row = Row(name)
-    undisturbed = await play(arena, orchestration, folder / f"{name}-undisturbed")
+    options = moving(arguments.every)
+    undisturbed = await play(arena, orchestration, folder / f"{name}-undisturbed", options=options)
     if undisturbed.faults or undisturbed.outcome is None:
         row.faults += [f"undisturbed: {fault}" for fault in undisturbed.faults]
         return row
@@ -126,7 +131,7 @@ async def _disturb(
     striker = Striker(strikes(chance, arguments.kills, arguments.kinds.split(",")), chance)
     while striker.left and row.runs < _MOST_RUNS and not row.faults:
         run_folder = folder / f"{name}-{row.runs + 1}"
-        played = await play(arena, orchestration, run_folder, striker, workers=arguments.workers)
+        played = await play(arena, orchestration, run_folder, striker, workers=arguments.workers, options=options)
         row.add(played, judge(played, undisturbed))
         report.killed += played.killed
         report.strikes += played.strikes
@@ -173,6 +178,8 @@ _COLUMNS = (
     "executions",
     "effects",
     "parked",
+    "moves",
+    "batches",
     "rerun",
     "doubled",
     "lost",
@@ -208,6 +215,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60.0, help="takes no further orchestration after that")
     parser.add_argument("--jobs", type=int, default=2, help="orchestrations at a time, each on a server of its own")
     parser.add_argument("--workers", type=int, default=1, help="workers of each run; of several, one is struck")
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=0,
+        help="steps after which runs go on in a new execution; they hand out batches then",
+    )
     parser.add_argument("--keep", type=Path, default=None, help="a new folder for journals and logs, which stays")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     arguments = parser.parse_args()

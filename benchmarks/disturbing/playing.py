@@ -21,16 +21,19 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 from weft_worker.outcome import Outcome
 from weft_worker.problems import CommandFailed
-from weft_worker.runs import Watcher, read_history, start_run, watch
-from weft_workflows.messages import Decision, RunOptions
+from weft_worker.runs import Watcher, start_run, watch
+from weft_workflows.messages import BatchLimits, Decision, HistoryLimits, RunOptions
 
 from benchmarks.disturbing.arena import Arena, Workers
 from benchmarks.disturbing.journal import Journal, Line
 from benchmarks.disturbing.processes import lives
+from benchmarks.disturbing.recorded import Record, read_record
 from benchmarks.disturbing.workload import Orchestration
 
 #: Seconds after which a lost worker is noticed: short, since it is lost for every second step.
 HEARTBEAT_TIMEOUT = 2.0
+#: Scheduled, started, completed, and the three of the workflow's task.
+_EVENTS_OF_A_STEP = 6
 _LOOK = 0.02
 #: Files of tools are loaded one at a time: several are called `tools.py`.
 _LOADING = asyncio.Lock()
@@ -49,8 +52,7 @@ class Played:
     #: How parked steps were answered; which steps were to be tried again.
     answered: Counter[str] = field(default_factory=Counter)
     retried: Counter[str] = field(default_factory=Counter)
-    #: When steps ended for good as the server has recorded it: Unix seconds by step.
-    recorded: dict[str, float] = field(default_factory=dict)
+    record: Record = field(default_factory=Record)
     faults: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -63,6 +65,18 @@ class Played:
 
 
 Disturber = Callable[[Workers, Played], Coroutine[Any, Any, None]]
+
+
+def moving(every: int) -> RunOptions:
+    """Options of runs that go on in a new execution after so many steps, and hand out what waits; 0: only when they must."""
+    if not every:
+        return RunOptions()
+    events = every * _EVENTS_OF_A_STEP
+    return RunOptions(
+        history=HistoryLimits(soft_events=events, firm_events=2 * events),
+        batches=BatchLimits(waiting=4, size=3),
+        window=8,
+    )
 
 
 async def nobody(_workers: Workers, _played: Played) -> None:
@@ -99,7 +113,7 @@ async def play(
             if isinstance(ended, Exception):
                 raise ended
             await arena.served()
-            played.recorded = await _recorded(arena, folder.name)
+            played.record = await read_record(arena.connection.client, folder.name)
         except TimeoutError:
             played.faults.append(f"not over after {patience:g} s")
         except (CommandFailed, RPCError, LookupError) as error:
@@ -176,12 +190,6 @@ async def _decide(arena: Arena, run_id: str, decision: Decision) -> bool:
             await asyncio.sleep(0.2)
         else:
             return True
-
-
-async def _recorded(arena: Arena, run_id: str) -> dict[str, float]:
-    history = await read_history(arena.connection, run_id)
-    ended = ("completed", "failed")
-    return {step.id: step.ended for step in history.steps.values() if step.state in ended and step.ended is not None}
 
 
 def _words(error: Exception) -> str:

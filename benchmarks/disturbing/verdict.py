@@ -77,7 +77,7 @@ def _effects(journal: list[Line]) -> list[tuple[str, str]]:
 
 def _judge_steps(verdict: Verdict, played: Played, began: Counter[str]) -> None:
     journal = played.journal
-    for step, ended in sorted(played.recorded.items()):
+    for step, ended in sorted(played.record.ends.items()):
         late = [
             line.at - ended
             for line in journal
