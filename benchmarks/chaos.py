@@ -2,7 +2,7 @@
 
     python -m benchmarks.chaos --kills 10 --seed 1 --minutes 30
 
-Every example, 26 long jobs of `tests/orchestrations` and the short programs of `disturbing.programs` run on embedded
+Every example, 25 long jobs of `tests/orchestrations` and the short programs of `disturbing.programs` run on embedded
 servers, first undisturbed, then with `kill -9` at moments that the seed chooses:
 
     worker   the worker process; its hosts end with it, and a supervisor starts it again

@@ -29,7 +29,7 @@ ROOT = HERE.parents[1]
 JOBS = (
     *("ab_test", "bank_reconciliation", "bug_dedup", "churn_report", "code_review_bot", "contract_clauses"),
     *("dependency_upgrade", "etl_dead_letters", "expense_audit", "feature_matrix", "fraud_ring", "hiring_metrics"),
-    *("invoice_matching", "knowledge_base_freshness", "medical_scheduling", "meeting_notes", "real_estate_comparison"),
+    *("invoice_matching", "knowledge_base_freshness", "meeting_notes", "real_estate_comparison"),
     *("release_notes", "research_agent", "schema_drift", "seo_audit", "sprint_planning", "supply_chain_risk"),
     *("ticket_routing", "trip_planning", "weekly_sales"),
 )
