@@ -79,9 +79,10 @@ class Segments:
         )
         folder = ledger_folder(self._directory, history.workflow_id)
         make_folder(folder)
-        seconds = history.events[0].event_time.seconds
+        # Executions follow each other within a moment: their names sort by the nanosecond.
+        began = history.events[0].event_time.ToNanoseconds()
         data = gzip.compress(_line(vars(header)) + body, 6, mtime=0)
-        write_whole(folder / f"{seconds:012d}-{header.execution}{_ENDING}", data)
+        write_whole(folder / f"{began:020d}-{header.execution}{_ENDING}", data)
         sync_folder(folder)
 
     def of_execution(self, run_id: str, execution: str) -> WorkflowHistory | None:

@@ -81,6 +81,8 @@ class Ledger:
         # An event that comes again takes the place of the first one: what that had led to was taken back.
         key = _key_of(event)
         self._events.pop(key, None)
+        # Nor was it the end what had ended the program then, if a person had it go on.
+        self.end = None
         self._events[key] = event
         match event:
             case p.StepSucceeded(step) | p.StepFailed(step):
@@ -224,7 +226,7 @@ class Ledger:
             entry
             for entry in found
             if entry is not None
-            and entry.id not in without
+            and not (entry.kind == "failure" and entry.id in without)
             and (failures or entry.kind != "failure")
             and (cancel or entry.kind != "cancel")
         ]

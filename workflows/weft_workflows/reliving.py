@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Collection, Mapping
 
 from temporalio import workflow
-from weft_compiler.tool_spec import Effect
+from weft_compiler.tool_spec import Effect, ToolSpec
 
 from weft_workflows.machine import protocol as p
 from weft_workflows.messages import MEMO_REUSED
@@ -26,8 +27,15 @@ _MAX_SHOWN = 20
 class Reliving:
     """The past of one run, and how far the run has gone through it."""
 
-    def __init__(self, past: Past) -> None:
+    @classmethod
+    def of(cls, past: bytes, tools: Mapping[str, ToolSpec]) -> Reliving:
+        """From the past's bytes; `tools` are those of the run's plan."""
+        reads = frozenset(name for name, tool in tools.items() if tool.effect is Effect.READ)
+        return cls(Past.from_bytes(past, reads), reads)
+
+    def __init__(self, past: Past, reads: Collection[str]) -> None:
         self._past = past
+        self._reads = reads
         self._given = 0
         self._published = past.record.reused
         #: Writes that wait for a person's word on orphans, in the order of their calls.
@@ -46,11 +54,6 @@ class Reliving:
     def clock(self) -> float:
         return self._past.clock
 
-    @property
-    def reused(self) -> int:
-        """How many results of steps were given again."""
-        return self._past.reused
-
     def left(self) -> tuple[list[Entry], list[OldCall]]:
         """What the run has not come to: outcomes, and steps that had none."""
         return self._past.unclaimed(), list(self._past.left_open())
@@ -61,9 +64,9 @@ class Reliving:
             return True
         return self._past.take(command)
 
-    def keep_back(self, call: p.CallTool, effect: Effect) -> bool:
+    def keep_back(self, call: p.CallTool) -> bool:
         """Keeps a write from starting while nobody has said what is to become of old writes that are not repeated."""
-        if effect is Effect.READ or not self._past.has_orphans:
+        if call.tool in self._reads or not self._past.has_orphans:
             return False
         self._kept_back[call.step] = call
         return True
@@ -88,13 +91,19 @@ class Reliving:
     def ended(self, step: str, now: float) -> None:
         self._past.ended(step, now)
 
-    def put_back(self, event: p.Event) -> None:
+    def put_back(self, event: p.Start | p.Event) -> bool:
+        """Whether an event that could not be delivered comes again from here: it goes before what else is past."""
+        if not self.active or isinstance(event, p.Start):
+            return False
         self._past.put_back(event)
+        return True
 
-    def next(self) -> p.Event | None:
+    def next(self) -> tuple[p.Event | None, int]:
+        """What happens next in the past, and how many results of steps that gives: one or none."""
+        reused = self._past.reused
         event = self._past.next()
         self._given += event is not None
-        return event
+        return event, self._past.reused - reused
 
     @property
     def is_settled(self) -> bool:
@@ -107,7 +116,7 @@ class Reliving:
         return self._past.to_bytes()
 
     def is_tired(self) -> bool:
-        """Whether this workflow task has had enough of the past."""
+        """Whether this workflow task has had enough of the past: it must be short, however long that is."""
         return self._given % _AT_ONCE == 0
 
     def release(self) -> list[p.Command]:

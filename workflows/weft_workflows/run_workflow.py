@@ -1,10 +1,10 @@
 """The Temporal workflow that carries out a run: feeds its machine one event at a time and does what the
 machine commands.
 
-What always holds: events are delivered one by one, in the order of history, each to quiescence; nothing is
-decided from anything but history; the machine is closed when the workflow leaves this process, and is built
-again by replay. There is no orchestration logic here: what a failure means is in `step_outcomes`, what waits
-for a person in `parking`.
+What always holds: events are delivered one by one, in the order of history, each to quiescence; nothing is decided from
+anything but history; the machine is closed when the workflow leaves this process, and is built again by replay. There is no
+orchestration logic here: what a failure means is in `step_outcomes`, what waits for a person in `parking`, what an earlier
+execution has done in `reliving`.
 
 A run outlasts its executions: where history grows long, an execution ends and the next one goes on with the machine's
 checkpoint and with `Carried`. It moves between two events, when no activity of its own is in flight; workflows that carry
@@ -25,7 +25,6 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
-from weft_compiler.tool_spec import Effect
 
 from weft_workflows import run_details
 from weft_workflows.advance import Killed, advance
@@ -49,7 +48,6 @@ from weft_workflows.messages import (
     RunResult,
 )
 from weft_workflows.parking import MACHINE, ORPHANS, RUN, Parking
-from weft_workflows.past import Past
 from weft_workflows.reliving import Reliving
 from weft_workflows.run_deadline import RunDeadline
 from weft_workflows.run_queries import RunQueries
@@ -77,9 +75,7 @@ class RunWorkflow(RunQueries):
             self._batches.serve(self._steps)
         self._parking = Parking(info.workflow_id, self._steps.all, run.parking_rules)
         self._evaluator = Evaluator(info.workflow_id, info.run_id)
-        self._effects = {name: tool.effect for name, tool in tools.items()}
-        reads = [name for name, effect in self._effects.items() if effect is Effect.READ]
-        self._reliving = None if given.past is None else Reliving(Past.from_bytes(given.past, reads))
+        self._reliving = None if given.past is None else Reliving.of(given.past, tools)
         self._timers = Timers(self._timer_fired)
         self._deadline = RunDeadline(run.options.run_timeout, self._is_parked, self._time_out)
         #: What has happened and is not yet delivered, oldest first.
@@ -194,20 +190,15 @@ class RunWorkflow(RunQueries):
     async def _relive(self) -> None:
         """Delivers what the past has next; where that is nothing, carries out what has waited for it."""
         assert self._reliving is not None
-        reused = self._reliving.reused
-        event = self._reliving.next()
+        event, results = self._reliving.next()
         if event is None:
             for command in self._reliving.release():
                 self._carry_out(command)
             return
-        self._steps.completed += self._reliving.reused - reused
+        self._steps.completed += results
         await self._deliver(event)
         if self._reliving.is_tired():
-            try:
-                # A workflow task must be short, however long the past is.
-                await workflow.sleep(0.001, summary="going through what has been done already")
-            except asyncio.CancelledError:
-                self._take_cancellation()
+            await self._despite_cancellation(workflow.sleep(0.001, summary="going through what has been done already"))
 
     def _may_go_on(self) -> bool:
         return self._end is not None or (bool(self._happened or self._said) and self._held is None)
@@ -226,10 +217,10 @@ class RunWorkflow(RunQueries):
         if self._orphans_said is not None and self._reliving is not None:
             (action, failure), self._orphans_said = self._orphans_said, None
             for call in self._reliving.let_go(accepted=action == "retry"):
-                if action == "retry":
-                    self._call(call)
-                else:
+                if action == "fail":
                     self._step_ended(self._steps.add(call), Outcome("answer", failure=failure))
+                else:
+                    self._call(call)
 
     def _hold_deadlines(self) -> None:
         """Deadlines around what waits for a person stand still; they have the rest of their time when it goes on."""
@@ -394,15 +385,14 @@ class RunWorkflow(RunQueries):
 
     def _call(self, call: p.CallTool) -> None:
         """Starts a step, unless it may have been carried out already and must not be twice, or must not be yet."""
-        if self._reliving is not None and self._reliving.keep_back(call, self._effects[call.tool]):
+        if self._reliving is not None and self._reliving.keep_back(call):
             if not self._parking.holds(ORPHANS):
                 self._parking.park_orphans(self._reliving.orphans_text(), call.line)
             return
         if self._reliving is None or not self._reliving.is_unsure(call):
             self._steps.call(call)
             return
-        step = self._steps.add(call)
-        step.state = "parked"
+        (step := self._steps.add(call)).state = "parked"
         self._parking.park_ambiguous(step, Failure("ConnectionError", "an earlier execution ended while it ran"))
 
     def _carry_out(self, command: p.Command) -> None:
@@ -500,9 +490,7 @@ class RunWorkflow(RunQueries):
         (event, death), self._held = self._held, None
         if decision.action == "retry":
             self._evaluator.forgive(event)
-            if self._reliving is not None and self._reliving.active and not isinstance(event, p.Start):
-                self._reliving.put_back(event)
-            else:
+            if self._reliving is None or not self._reliving.put_back(event):
                 self._happened.appendleft(event)
         else:
             self._end = p.Fail(failure.type, failure.message, death.line)
