@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     #: Steps that wait in a run from which on they are carried out by workflows of their own, how many each takes, and the
     #: seconds that a tool may take from which on each of its steps is.
     batch_waiting: int = Field(default=1_000, ge=1)
-    batch_size: int = Field(default=500, ge=1, le=1_900)
+    batch_size: int = Field(default=2_000, ge=1, le=4_000)
     batch_seconds: float = Field(default=600, gt=0)
     #: Deployment of Temporal's worker versioning that `weft worker` is part of; None is none.
     deployment: str | None = Field(default=None, pattern=r"^[^.:\s]+$")

@@ -91,6 +91,13 @@ class Batches:
         """How many steps of a tool go out together: long ones alone, so that each is reported when it ends."""
         return 1 if seconds > self._limits.seconds else self._limits.size
 
+    def window(self, size: int, room: int, whole: int) -> int:
+        """How many steps of a batch may be with the server at once, by the room that there is and the whole window. More
+        than the room where it has to wait: for half of the window, so that slow steps do not keep all others.
+        """
+        enough = min(size, max(1, whole // 2))
+        return min(size, max(room, enough) if self._limits.rolling else whole)
+
     def start(self, spec: ToolSpec, calls: Sequence[CarriedStep], window: int, options: RunOptions) -> None:
         batch_id = f"{self._run_id}{CHILD_MARK}{spec.name}-{workflow.uuid4().hex[:12]}"
         batch = Batch(batch_id, spec.name, window, dict.fromkeys(call.call["step"] for call in calls))

@@ -98,10 +98,12 @@ class BatchLimits(_Asked):
 
     #: Steps that wait in the run from which on they are handed out in batches.
     waiting: int = Field(default=1_000, ge=1)
-    #: Steps in one batch.
-    size: int = Field(default=500, ge=1, le=1_900)
+    #: Steps in one batch: of a few large ones the ends come in together, which saves workflow tasks.
+    size: int = Field(default=2_000, ge=1, le=4_000)
     #: Seconds that a tool may take from which on each of its steps is a batch: the run can then move without waiting.
     seconds: float = Field(default=600, gt=0)
+    #: Whether a batch starts with what room there is, once that is half of the window. Runs from before waited for all.
+    rolling: bool = False
 
 
 class RunOptions(_Asked):

@@ -52,7 +52,7 @@ def start_options(
         "keys_by_call": True,
         "sizes": options.sizes or ValueSizes(),
         "history": options.history or HistoryLimits(),
-        "batches": options.batches or BatchLimits(),
+        "batches": (options.batches or BatchLimits()).model_copy(update={"rolling": True}),
     }
     if options.cleanup_limit is None:
         settled["cleanup_limit"] = CLEANUP_LIMIT

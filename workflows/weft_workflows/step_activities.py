@@ -233,11 +233,12 @@ class Steps:
             self._start(*self._queue.take(step.tool, 1))
 
     def _hand_out(self, first: Step) -> bool:
-        """Gives the oldest steps of a tool to a workflow of their own; not before there is room for all that it takes."""
+        """Gives the oldest steps of a tool to a workflow of their own; not before there is enough room for it."""
         assert self._batches is not None
         size = self._batches.size(first.spec.timeout)
-        window = min(size, self._queue.window_of(first.tool))
-        if self._queue.room(first.tool) < window:
+        room = self._queue.room(first.tool)
+        window = self._batches.window(size, room, self._queue.window_of(first.tool))
+        if room < window:
             return False
         steps = self._queue.take(first.tool, size)
         self._queue.occupy(first.tool, min(window, len(steps)))
