@@ -1,12 +1,12 @@
 """What a step costs in long and in wide runs: on the embedded server, with a worker process as users have it.
 
-    python benchmarks/scale.py [--loop 1000 100000] [--gather 1000 100000] [--json]
+    python benchmarks/scale.py [--loop 1000 100000 …] [--gather 1000 100000 …] [--json]
 
     loop: N steps one after another, in one `while`        gather: one `gather` of N steps
 
 For each run it prints the seconds that it took, milliseconds for each step, how many executions it had and the events of the
 longest history (that of workflows which carry out steps for it, too), and the most memory that the worker had together with
-its hosts. The last lines compare the longest run with the shortest. The exit code is 1 where a result is wrong or a history
+its hosts. The last lines compare the longest run with the shortest ones. The exit code is 1 where a result is wrong or a history
 has more than 20,000 events. Works on Linux, where memory can be read from `/proc`.
 """
 
@@ -15,12 +15,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -60,6 +60,8 @@ async def main(count):
     return sum(each["square"] for each in found)
 """
 MOST_EVENTS: Final = 20_000
+#: The short runs before and after the long one: a computer is not always as quick.
+SIZES: Final = [1_000, 1_000, 100_000, 1_000, 1_000]
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ async def measure(client: Client, pid: int, tools: Path, program: str, count: in
     assert catalog is not None
     source = {"loop": LOOP, "gather": GATHER}[program]
     plan = compile_source(source, catalog.specs(), file=f"{program}.py", inputs=["count"])
-    run_id = f"{program}-{count}-{os.getpid()}"
+    run_id = f"{program}-{count}-{uuid.uuid4().hex[:8]}"
     memory = Memory(pid)
     watching = asyncio.create_task(memory.watch())
     began = time.perf_counter()
@@ -200,18 +202,21 @@ def _print(row: Measured) -> None:
 
 
 def _ratios(rows: list[Measured]) -> dict[str, float]:
+    """The cost of a step in the longest run beside that in the shortest ones, which vary: a size may be given often."""
     found: dict[str, float] = {}
     for program in ("loop", "gather"):
-        own = sorted((row for row in rows if row.program == program), key=lambda row: row.steps)
-        if len(own) > 1:
-            found[program] = round(own[-1].milliseconds / own[0].milliseconds, 3)
+        own = [row for row in rows if row.program == program]
+        sizes = sorted({row.steps for row in own})
+        if len(sizes) > 1:
+            short, long = ([row.milliseconds for row in own if row.steps == size] for size in (sizes[0], sizes[-1]))
+            found[program] = round((sum(long) / len(long)) / (sum(short) / len(short)), 3)
     return found
 
 
 def _parsed() -> Any:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--loop", type=int, nargs="*", default=[1_000, 100_000], metavar="N")
-    parser.add_argument("--gather", type=int, nargs="*", default=[1_000, 100_000], metavar="N")
+    parser.add_argument("--loop", type=int, nargs="*", default=SIZES, metavar="N")
+    parser.add_argument("--gather", type=int, nargs="*", default=SIZES, metavar="N")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
