@@ -25,7 +25,7 @@ def test_long_errors_and_arguments_are_cut() -> None:
 def test_long_pure_code_is_told_of(weft_served: Weft) -> None:
     """While it is carried out, and neither as a step nor as a failure afterwards."""
     weft_served.write("plan.py", "n = 0\nfor i in range(2_500_000):\n    n += i % 7\nreturn await double(n)\n")
-    process = weft_served.start("run", "plan.py", "--tools", "tools.py", "--run-id", "run-long")
+    process = weft_served.start("run", "plan.py", "--tools", "tools.py", "--run-id", "run-computing")
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("computing"):
@@ -36,5 +36,5 @@ def test_long_pure_code_is_told_of(weft_served: Weft) -> None:
     )
     rest = process.communicate()[1]
     assert "done   L4 double" in rest
-    assert weft_served("status", "run-long", "--json").json["steps"] == 1
-    assert weft_served("steps", "run-long").stdout.count("\n") == 1
+    assert weft_served("status", "run-computing", "--json").json["steps"] == 1
+    assert weft_served("steps", "run-computing").stdout.count("\n") == 1

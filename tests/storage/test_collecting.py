@@ -64,7 +64,9 @@ async def test_a_run_in_many_executions_keeps_what_it_needs(temporal_server: Ser
     # Also what a workflow's task had stored that the server refused, because something had happened meanwhile.
     swept = await collect(client, directory)
     assert garbage in before - set(files(directory))
-    assert swept.needed == len(files(directory)) > 20
+    # Beside them lie the histories that the run's executions have left.
+    kept = [path for path in files(directory) if "ledgers" not in path.parts]
+    assert swept.needed == len(kept) > 20
     gate.write_text("open")
     async with worker_on(client, pool, queue):
         result = (await handle.result()).result

@@ -67,7 +67,6 @@ class Workers:
             workflows.extend(WORKFLOWS)
             queues.setdefault(task_queue, [])
             queues[advance_queue(task_queue)] = [advancing(hosts)]
-            queues[task_queue] = [*queues[task_queue], keeping(client)]
         self._workers = [
             self._make(queue, workflows if queue == task_queue else [], activities)
             for queue, activities in sorted(queues.items())
@@ -104,7 +103,9 @@ class Workers:
             task_queue=queue,
             **self._identity(),
             workflows=workflows,
-            activities=activities,
+            # What runs do by themselves must not make a worker without tools ask for their steps.
+            activities=[*activities, keeping(self._client)] if workflows else activities,
+            no_remote_activities=not activities,
             max_concurrent_activities=self._settings.max_steps,
             sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
             max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
