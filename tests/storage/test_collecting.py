@@ -44,7 +44,9 @@ async def test_a_run_in_many_executions_keeps_what_it_needs(temporal_server: Ser
     directory, log, gate = tmp_path / "payloads", tmp_path / "log", tmp_path / "gate"
     client = await connect(temporal_server.address, directory)
     queue = f"collected-{time.time_ns()}"
-    options = RunOptions(history=HistoryLimits(soft_events=12, firm_events=40), batches=BatchLimits(waiting=2, size=3))
+    history = HistoryLimits(soft_events=12, firm_events=40)
+    # So few at a time that some wait, and go out in batches.
+    options = RunOptions(window=4, history=history, batches=BatchLimits(waiting=2, size=3))
     arguments = start_options(
         compiled(PROGRAM), {"log": str(log), "gate": str(gate)}, options, run_id=queue, task_queue=queue
     )
