@@ -17,7 +17,7 @@ from weft_worker.history import RunHistory
 from weft_worker.in_memory import failure_of
 from weft_workflows.host.pool import HostPool
 from weft_workflows.local import StepInfo, run_plan
-from weft_workflows.messages import BatchLimits, HistoryLimits, RunOptions
+from weft_workflows.messages import BatchInput, BatchLimits, HistoryLimits, RunOptions
 
 from tests.temporal.conftest import Handle, StartRun, compiled, eventually, worker_on
 from tests.temporal.test_parking import decide, parked
@@ -253,6 +253,38 @@ async def main(count):
     errors = {step.error for step in told.steps.values() if step.tool == "refuse"}
     assert "FileNotFoundError: [Errno 2] 7" in errors
     assert {step.line for step in told.steps.values()} == {6, 7}
+
+
+async def test_reports_of_large_results_are_bounded(client: Client, start_plan: StartRun) -> None:
+    source = """
+import asyncio
+
+async def main(count):
+    texts = await asyncio.gather(*[echo("x" * 1_500_000 + str(n)) for n in range(count)])
+    return [text[1_500_000:] for text in texts]
+"""
+    handle = await start_plan(source, RunOptions(batches=BatchLimits(waiting=2, size=50), window=8), count=16)
+    assert (await handle.result()).result == [str(n) for n in range(16)]
+    (events,) = await executions(client, handle.id)
+    handed_out = [
+        len(BatchInput.model_validate(each).calls)
+        for event in events
+        if event.event_type == CHILD
+        for each in await client.data_converter.decode(
+            event.start_child_workflow_execution_initiated_event_attributes.input.payloads
+        )
+    ]
+    told = [
+        len(each["outcomes"])
+        for event in events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+        for each in await client.data_converter.decode(
+            event.workflow_execution_signaled_event_attributes.input.payloads
+        )
+    ]
+    assert handed_out
+    assert max(handed_out) <= 2
+    assert max(told) <= 3
 
 
 async def test_a_tools_own_window_holds(client: Client, start_plan: StartRun) -> None:

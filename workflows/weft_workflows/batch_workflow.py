@@ -25,6 +25,8 @@ REPORT = "report"
 #: Reports wait for so many ended steps, but no longer than so many seconds.
 _TOGETHER = 100
 _PATIENCE = timedelta(seconds=0.5)
+#: Characters of results in one report, about: each report is read as a whole by whoever reads the run's history.
+_REPORT_BYTES = 4_000_000
 
 
 @workflow.defn(name=BATCH_WORKFLOW, sandboxed=False)
@@ -50,7 +52,7 @@ class WeftSteps:
         while self._open or self._unreported:
             await workflow.wait_condition(lambda: bool(self._unreported) or not self._open)
             await self._wait_for_more()
-            outcomes, self._unreported = tuple(self._unreported), []
+            outcomes = self._next_outcomes()
             if not outcomes:
                 continue
             report = report.model_copy(update={"outcomes": outcomes})
@@ -76,6 +78,15 @@ class WeftSteps:
                 await workflow.wait_condition(
                     lambda: not self._open or len(self._unreported) >= _TOGETHER, timeout=_PATIENCE
                 )
+
+    def _next_outcomes(self) -> tuple[BatchOutcome, ...]:
+        """What the next report tells: all that is not told yet, or as much of it as one message should hold."""
+        count = size = 0
+        while count < len(self._unreported) and size < _REPORT_BYTES:
+            size += len(self._unreported[count].value)
+            count += 1
+        outcomes, self._unreported = tuple(self._unreported[:count]), self._unreported[count:]
+        return outcomes
 
     def _ended(self, step: Step, outcome: Outcome) -> None:
         self._open.discard(step.id)

@@ -240,13 +240,22 @@ class Steps:
         window = self._batches.window(size, room, self._queue.window_of(first.tool))
         if room < window:
             return False
-        steps = self._queue.take(first.tool, size)
+        steps = self._together(first.tool, size)
         self._queue.occupy(first.tool, min(window, len(steps)))
         self._batches.start(first.spec, [step.carry() for step in steps], window, self._options)
         for step in steps:
             step.state = "running"
             self._started[step.id] = step
         return True
+
+    def _together(self, tool: str, count: int) -> list[Step]:
+        """The oldest waiting steps of a tool, with about as many bytes of arguments as the window may have."""
+        steps: list[Step] = []
+        size = 0
+        while len(steps) < count and size < _WINDOW_BYTES and (taken := self._queue.take(tool, 1)):
+            steps += taken
+            size += taken[0].size
+        return steps
 
     def batch_ended(self, step_id: str, outcome: Outcome, tries: int) -> None:
         """A step that was handed out has ended."""
